@@ -1,0 +1,1 @@
+"""What the hardware daemon says on its socket: records, interface descriptions, and a client. A leaf."""
