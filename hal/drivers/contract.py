@@ -15,8 +15,8 @@ from hal.api.records import (
     PaymentLost,
     PaymentProgress,
     PaymentResult,
-    PrinterProfile,
     PrintEnded,
+    PrinterProfile,
     Read,
 )
 
