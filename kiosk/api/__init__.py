@@ -1,0 +1,1 @@
+"""What the lane says on its socket: records and interface descriptions. A leaf."""

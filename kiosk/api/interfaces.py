@@ -1,0 +1,106 @@
+# No postponed annotations here: asyncvarlink reads the real types when a class is made.
+"""The Varlink interfaces on the lane's socket: the journal's read end for sync, and the lane's own status."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from asyncvarlink import TypedVarlinkErrorReply, VarlinkInterface, varlinkmethod
+
+MAX_FRAME_BYTES = 8 * 1024 * 1024
+
+
+class BadRequest(TypedVarlinkErrorReply, interface="kassa.lane"):
+    class Parameters:
+        message: str
+
+
+class Refused(TypedVarlinkErrorReply, interface="kassa.lane"):
+    """Understood and not done: a counter-signature that does not verify, a catalogue that cannot be opened."""
+
+    class Parameters:
+        message: str
+
+
+@dataclass(frozen=True)
+class JournalHead:
+    """Where the journal stands. `acked_seq`: the highest record that the backend has counter-signed."""
+
+    dev: str
+    ep: int
+    seq: int
+    hash: str
+    acked_seq: int
+    acked_hash: str
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Consecutive records, each the exact canonical JSON text. `signature`: base64, of the last one's leaf hash."""
+
+    dev: str
+    ep: int
+    first_seq: int
+    prev: str
+    records: list[str]
+    signature: str
+
+
+@dataclass(frozen=True)
+class LaneStatus:
+    """`screen` is the name of what the customer sees. `open_sale` is true from the first scan to the close."""
+
+    screen: str
+    open_sale: bool
+    catalogue: str
+    products: int
+    software: str
+
+
+class Journal(VarlinkInterface, name="kassa.lane.Journal"):
+    """The journal, for the process that carries it to the backend. Only the kiosk opens the file."""
+
+    errors = (BadRequest, Refused)
+
+    @varlinkmethod(return_parameter="head")
+    async def Head(self) -> JournalHead:
+        """Where the journal stands now."""
+        raise NotImplementedError
+
+    @varlinkmethod(return_parameter="head", delay_generator=False)
+    async def Watch(self) -> AsyncIterator[JournalHead]:
+        """The head now, and again after each append (several appends may share one reply)."""
+        nothing: tuple[JournalHead, ...] = ()
+        for head in nothing:
+            yield head
+
+    @varlinkmethod(return_parameter="segment")
+    async def Read(self, *, ep: int, after_seq: int, max_records: int, max_bytes: int) -> Segment:
+        """Records after `after_seq`: at least one if there is one, else an empty segment."""
+        raise NotImplementedError
+
+    @varlinkmethod
+    async def Acknowledge(self, *, ep: int, hwm: int, hash: str, cosig: str) -> None:
+        """Keep the backend's counter-signature. The kiosk verifies it itself against the pinned key and its own
+        record; Refused if it does not hold. Repeated and older ones do no harm."""
+        raise NotImplementedError
+
+    @varlinkmethod(return_parameter="certificate")
+    async def Certificate(self, *, ep: int) -> str:
+        """The journal key's certificate of an epoch, as JSON text."""
+        raise NotImplementedError
+
+
+class Lane(VarlinkInterface, name="kassa.lane.Lane"):
+    """The lane's own state, for the technician and for the processes beside it."""
+
+    errors = (BadRequest, Refused)
+
+    @varlinkmethod(return_parameter="status")
+    async def Status(self) -> LaneStatus:
+        """What the lane does now."""
+        raise NotImplementedError
+
+    @varlinkmethod
+    async def CatalogueReady(self, *, version: str) -> None:
+        """`catalogue-VERSION.db` lies complete in the catalogue folder: take it when no sale is open."""
+        raise NotImplementedError

@@ -1,0 +1,72 @@
+"""Canonical JSON: the restricted form of RFC 8785 (JCS) that every signed thing of Kassa uses.
+
+Restricted: integers within +-(2^53 - 1), no floats, keys of ASCII, strings of valid Unicode (no lone surrogates).
+In that subset the canonical bytes are unique, and `parse` refuses anything whose bytes are not canonical.
+"""
+
+from typing import Any, cast
+
+import msgspec
+
+MAX_INTEGER = 2**53 - 1
+MAX_DEPTH = 32
+
+# RFC 8785 section 3.2.2.2 wants the short escapes for \b \t \n \f \r, which msgspec writes as well, and sorts keys by
+# UTF-16 code units, which for ASCII is plain order.
+_encoder = msgspec.json.Encoder(order="sorted")
+
+
+class NotCanonical(ValueError):
+    """The value or the bytes are outside the restricted canonical form."""
+
+
+def canonical(value: object) -> bytes:
+    """The canonical bytes of a value of dict, list, str, int, bool and None. Raises NotCanonical."""
+    plain = msgspec.to_builtins(value)
+    _check(plain, 0)
+    try:
+        return _encoder.encode(plain)
+    except (UnicodeEncodeError, msgspec.MsgspecError) as error:
+        raise NotCanonical(f"cannot be encoded: {error}") from None
+
+
+def parse(data: bytes) -> dict[str, Any]:
+    """The object in `data`, which must be canonical to the byte. Raises NotCanonical."""
+    try:
+        value = msgspec.json.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise NotCanonical(f"is no JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise NotCanonical("is not a JSON object")
+    if canonical(value) != data:
+        raise NotCanonical("is not in canonical form (RFC 8785)")
+    return cast(dict[str, Any], value)
+
+
+def _check(value: object, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise NotCanonical(f"is nested deeper than {MAX_DEPTH}")
+    match value:
+        case None | bool():
+            return
+        case int():
+            if not -MAX_INTEGER <= value <= MAX_INTEGER:
+                raise NotCanonical(f"holds an integer beyond 2^53: {value}")
+        case str():
+            if not value.isascii():
+                try:
+                    value.encode()
+                except UnicodeEncodeError:
+                    raise NotCanonical("holds a lone surrogate") from None
+        case list():
+            for item in value:
+                _check(item, depth + 1)
+        case dict():
+            for key, item in value.items():
+                if not isinstance(key, str) or not key.isascii():
+                    raise NotCanonical(f"has a key that is not ASCII: {key!r}")
+                _check(item, depth + 1)
+        case _:
+            raise NotCanonical(
+                f"holds a {type(value).__name__}; allowed: object, array, text, integer, true, false, null"
+            )

@@ -1,0 +1,153 @@
+"""Who a lane is: what enrolment answers, the certificate of its journal key, and the server's counter-signature."""
+
+import base64
+import binascii
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from kiosk.records.canonical import canonical
+from kiosk.records.journal import Head
+
+_ACK_CONTEXT = b"kassa journal acknowledgement v1\x00"
+_CERTIFICATE_CONTEXT = b"kassa journal key v1\x00"
+_PROOF_CONTEXT = b"kassa enrolment v1\x00"
+
+
+class BadIdentity(ValueError):
+    """A key, certificate or counter-signature that does not verify; the text says which and why."""
+
+
+class EnrolmentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`POST /v1/enrol`. `identity_key`: P-256 public key, SubjectPublicKeyInfo DER in base64. `proof`: by that key
+    over the token, so that a copied request is worth nothing without the key."""
+
+    token: str
+    identity_key: str
+    proof: str
+
+
+class Enrolment(msgspec.Struct, frozen=True):
+    """What the backend answers, kept by the lane as `enrolment.json` (mode 0600: it holds `device_token`).
+
+    `cosign_key` and `release_key` are raw Ed25519 public keys in base64: the first counter-signs journal heads, the
+    second signs catalogue versions. Both are pinned here.
+    """
+
+    backend: str
+    tenant: str
+    shop: str
+    shop_name: str
+    reg: str
+    dev: str
+    ep: int
+    mode: str
+    device_token: str
+    cosign_key: str
+    release_key: str
+
+
+class KeyCertificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The journal key of one epoch (raw Ed25519 public key, base64), certified by the device's identity key."""
+
+    dev: str
+    ep: int
+    key: str
+    signature: str = ""
+
+
+class Acknowledgement(msgspec.Struct, frozen=True):
+    """The server's counter-signature over a head: it holds every record up to it. `cosig`: base64."""
+
+    hwm: int
+    hash: str
+    cosig: str
+
+
+def b64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def unb64(text: str) -> bytes:
+    """Raises BadIdentity."""
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise BadIdentity("is no base64") from None
+
+
+def public_key(raw_base64: str) -> Ed25519PublicKey:
+    """An Ed25519 public key from its 32 raw bytes in base64. Raises BadIdentity."""
+    try:
+        return Ed25519PublicKey.from_public_bytes(unb64(raw_base64))
+    except ValueError as error:
+        raise BadIdentity(f"an Ed25519 public key is 32 bytes in base64: {error}") from None
+
+
+def raw_public(key: Ed25519PrivateKey) -> str:
+    return b64(key.public_key().public_bytes_raw())
+
+
+def identity_public(key: ec.EllipticCurvePrivateKey) -> str:
+    """SubjectPublicKeyInfo DER of a P-256 key, base64."""
+    return b64(
+        key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
+
+
+def _identity_verify(spki_base64: str, signature: str, message: bytes, what: str) -> None:
+    try:
+        key = serialization.load_der_public_key(unb64(spki_base64))
+    except ValueError as error:
+        raise BadIdentity(f"the identity key is no public key: {error}") from None
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
+        raise BadIdentity("the identity key must be of P-256")
+    try:
+        key.verify(unb64(signature), message, ec.ECDSA(hashes.SHA256()))
+    except InvalidSignature:
+        raise BadIdentity(f"{what} is not signed by the identity key") from None
+
+
+def prove(key: ec.EllipticCurvePrivateKey, token: str) -> str:
+    return b64(key.sign(_PROOF_CONTEXT + token.encode(), ec.ECDSA(hashes.SHA256())))
+
+
+def check_proof(request: EnrolmentRequest) -> None:
+    """Raises BadIdentity."""
+    _identity_verify(request.identity_key, request.proof, _PROOF_CONTEXT + request.token.encode(), "the request")
+
+
+def _certified(dev: str, ep: int, key: str) -> bytes:
+    return _CERTIFICATE_CONTEXT + canonical({"dev": dev, "ep": ep, "key": key})
+
+
+def certify(identity: ec.EllipticCurvePrivateKey, dev: str, ep: int, journal_key: Ed25519PrivateKey) -> KeyCertificate:
+    """The certificate of a journal key, by ECDSA P-256 with SHA-256."""
+    key = raw_public(journal_key)
+    signature = identity.sign(_certified(dev, ep, key), ec.ECDSA(hashes.SHA256()))
+    return KeyCertificate(dev, ep, key, b64(signature))
+
+
+def check_certificate(certificate: KeyCertificate, identity_key: str) -> Ed25519PublicKey:
+    """The certified journal key. Raises BadIdentity."""
+    message = _certified(certificate.dev, certificate.ep, certificate.key)
+    _identity_verify(identity_key, certificate.signature, message, "the journal key's certificate")
+    return public_key(certificate.key)
+
+
+def acknowledge(key: Ed25519PrivateKey, head: Head) -> Acknowledgement:
+    """Counter-sign a head."""
+    return Acknowledgement(head.seq, head.hash, b64(key.sign(_ACK_CONTEXT + canonical(head))))
+
+
+def check_acknowledgement(key: Ed25519PublicKey, dev: str, ep: int, ack: Acknowledgement) -> Head:
+    """The head that the server says it holds. Raises BadIdentity when the counter-signature is not its."""
+    head = Head(dev, ep, ack.hwm, ack.hash)
+    try:
+        key.verify(unb64(ack.cosig), _ACK_CONTEXT + canonical(head))
+    except InvalidSignature:
+        raise BadIdentity("the acknowledgement is not counter-signed by the pinned key") from None
+    return head
