@@ -233,7 +233,7 @@ class JournalFailed(Event, frozen=True, tag="journal_failed"):
 
 
 class TimerElapsed(Event, frozen=True, tag="timer_elapsed"):
-    name: Literal["idle", "answer", "thanks", "query", "ending", "prompt"]
+    name: Literal["idle", "answer", "thanks", "query", "ending"]
 
 
 Durable = (
