@@ -20,7 +20,8 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class ItemScanned(Event, frozen=True, tag="item.scanned"):
-    """A product was read. The ids are for the line, its deposit line, and the sale if this opens one."""
+    """A product was read. The ids are for the line, its deposit line, and the sale if this opens one; `language` is
+    the screen's, for the same case."""
 
     product: Product
     deposit: Product | None
@@ -29,6 +30,7 @@ class ItemScanned(Event, frozen=True, tag="item.scanned"):
     deposit_line_id: str
     sale_id: str
     catalogue_version: str
+    language: str
     wall_ms: int
 
 

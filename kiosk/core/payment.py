@@ -27,6 +27,8 @@ def choose(state: State, event: on.PayChosen) -> Step:
     sale = state.sale
     if sale is None or not sale.lines or state.payment is not None or state.stage not in ("scanning", "choosing"):
         return stay(state)
+    if any(t.tender_id == event.tender_id for t in sale.tenders):
+        return stay(state)
     due = due_minor(sale)
     if due <= 0:
         return settle(state)

@@ -14,8 +14,10 @@ MAX_SHOWN = 32
 
 
 def item(state: State, event: on.ItemScanned) -> Step:
+    language = event.language
     if state.stage == "thanks":
         state = next_customer(state)
+        language = state.language
     if state.stage not in ("idle", "scanning", "choosing"):
         return _say(state, ScanNotNow())
     product = event.product
@@ -23,7 +25,7 @@ def item(state: State, event: on.ItemScanned) -> Step:
         return _say(_awake(state), Refused("restricted", product.restriction, product.name))
     if product.code_kind != "gtin" or product.unit != "each" or product.kind != "item":
         return _say(_awake(state), NotForSale(product.name))
-    sale = state.sale if state.sale is not None else _open(state, event)
+    sale = state.sale if state.sale is not None else _open(state, event, language)
     if len(sale.lines) + 2 > MAX_LINES:
         return Step(_awake(state), (do.CallStaff("basket_full"),))
     lines = [_line(sale, product, event, event.line_id)]
@@ -33,6 +35,7 @@ def item(state: State, event: on.ItemScanned) -> Step:
     after = replace(
         state,
         sale=with_lines(sale, lines),
+        language=language if opened else state.language,
         stage="scanning",
         prompt=None,
         pulse=state.pulse + 1,
@@ -61,7 +64,7 @@ def remove(state: State, event: on.RemoveTouched) -> Step:
     return _say(state, Refused("void", "", line.name))
 
 
-def _open(state: State, event: on.ItemScanned) -> Sale:
+def _open(state: State, event: on.ItemScanned, language: str) -> Sale:
     return Sale(
         sale_id=event.sale_id,
         sale_no=state.next_sale_no,
@@ -71,7 +74,7 @@ def _open(state: State, event: on.ItemScanned) -> Sale:
         prices_include_tax=state.shop.prices_include_tax,
         rounding_rule=state.shop.rounding_rule,
         catalogue_version=event.catalogue_version,
-        language=state.language,
+        language=language,
         opened_wall_ms=event.wall_ms,
     )
 
