@@ -126,7 +126,7 @@ def test_promises_hold_for_any_events(seed: int) -> None:
     for _ in range(60):
         s = Script()
         closed += play_and_check(s, walk, pool)
-    assert closed > 50, "the walks did not get deep enough to mean anything"
+    assert closed > 30, "the walks did not get deep enough to mean anything"
 
 
 def play_and_check(s: Script, walk: random.Random, pool: list[on.Any]) -> int:
