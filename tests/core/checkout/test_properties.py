@@ -156,7 +156,7 @@ def play_and_check(s: Script, walk: random.Random, pool: list[on.Any]) -> int:
         assert len(under_way) <= 1, "a new attempt while one is open"
         if s.state.stage in ("closing", "receipt", "printing", "thanks"):
             assert paid_minor(sale) == sale.total_minor, "goods without a charge"
-        if before.sale is not None and before.sale.state == "closed" and sale.sale_id == before.sale.sale_id:
+        if before.sale is not None and before.sale.state == "closed" and sale.sale_no == before.sale.sale_no:
             assert sale == before.sale, "a sealed sale was changed"
     assert durable_part(s.replayed()) == durable_part(s.state)
     return closed
