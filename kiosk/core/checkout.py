@@ -126,8 +126,9 @@ def _passing(state: State, event: on.Passing | on.LanguageChosen) -> Step:
             return _hal(state, event)
         case on.CatalogueChanged(catalogue):
             return Step(replace(state, catalogue=catalogue))
-        case on.JournalFailed(reason):
-            return Step(replace(state, health=replace(state.health, journal=reason)), (do.CallStaff("journal"),))
+        case on.JournalChanged(reason):
+            after = replace(state, health=replace(state.health, journal=reason))
+            return Step(after, (do.CallStaff("journal"),) if reason else ())
         case on.TimerElapsed(name):
             return _elapsed(state, name)
         case on.PromptClosed():

@@ -230,7 +230,9 @@ class CatalogueChanged(Event, frozen=True, tag="catalogue_changed"):
     catalogue: Catalogue
 
 
-class JournalFailed(Event, frozen=True, tag="journal_failed"):
+class JournalChanged(Event, frozen=True, tag="journal_changed"):
+    """Why no record can be made, in words for the technician; empty when records can be made again."""
+
     reason: str
 
 
@@ -276,7 +278,7 @@ Passing = (
     | DeviceChanged
     | HalChanged
     | CatalogueChanged
-    | JournalFailed
+    | JournalChanged
     | TimerElapsed
 )
 Any = Durable | Passing
