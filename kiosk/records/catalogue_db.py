@@ -79,8 +79,8 @@ def _write(
     connection = apsw.Connection(str(path))
     try:
         # Nobody reads the file before it is complete, synced and renamed, so SQLite need not protect it meanwhile.
-        connection.execute(f"PRAGMA page_size={_PAGE_BYTES}; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;")
-        connection.execute("PRAGMA locking_mode=EXCLUSIVE; PRAGMA cache_size=-65536; BEGIN")
+        _run(connection, f"PRAGMA page_size={_PAGE_BYTES}; PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF")
+        _run(connection, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA cache_size=-65536; BEGIN")
         for sql in _SCHEMA_SQL.values():
             if sql.startswith("CREATE TABLE"):
                 connection.execute(sql)
@@ -92,9 +92,14 @@ def _write(
         connection.execute(_SCHEMA_SQL["by_category"])
         connection.executemany("INSERT INTO category VALUES(?, ?)", sorted(tally.categories.items()))
         connection.execute("INSERT INTO meta VALUES('manifest', ?)", (msgspec.json.encode(manifest),))
-        connection.execute(f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={SCHEMA}; COMMIT")
+        _run(connection, f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={SCHEMA}; COMMIT")
     finally:
         connection.close()
+
+
+def _run(connection: apsw.Connection, statements: str) -> None:
+    """All the statements: apsw stops at the first one that returns a row until that is fetched."""
+    connection.execute(statements).fetchall()
 
 
 class _Tally:
@@ -162,7 +167,7 @@ def open_db(path: Path, *, thorough: bool = False) -> tuple[apsw.Connection, Man
 def _checked(connection: apsw.Connection, source: str, size_bytes: int, *, thorough: bool) -> Manifest:
     # The file may be anybody's: no functions from its schema, cells checked before they are used, and then no schema
     # but ours at all.
-    connection.execute("PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA query_only=ON")
+    _run(connection, "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON; PRAGMA query_only=ON")
     if _number(connection, "PRAGMA application_id") != APPLICATION_ID:
         refuse(source, "is a SQLite file, but no catalogue", _VALID)
     schema = _number(connection, "PRAGMA user_version")
