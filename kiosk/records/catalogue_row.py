@@ -76,7 +76,7 @@ class Rows:
         self._decimals = max(MAX_DECIMALS, currency.exponent)
         self._lines: dict[str, int] = {}
         self._deposits: set[str] = set()
-        self._wanted: dict[str, int] = {}
+        self._wanted: list[tuple[int, str]] = []
         self._taxes: dict[str, tuple[str, int]] = {}
         self._line = 0
 
@@ -113,7 +113,7 @@ class Rows:
 
     def finish(self) -> None:
         """Note the deposits that name no deposit, and a list without products."""
-        for code, line in self._wanted.items():
+        for line, code in self._wanted:
             if code not in self._lines:
                 self._problems.add(line, "deposit", code, "names no product", "the code of a row of kind deposit")
             elif code not in self._deposits:
@@ -241,7 +241,7 @@ class Rows:
             return text
         code = self._normal("deposit", text, "gtin" if len(text) > 6 else "plu")
         if code:
-            self._wanted.setdefault(code, self._line)
+            self._wanted.append((self._line, code))
         return code
 
 

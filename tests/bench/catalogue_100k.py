@@ -1,6 +1,6 @@
 """A catalogue of any size for measurements, always the same: the sample shop first, then made-up goods.
 
-    python tests/bench/catalogue_100k.py [ROWS] > catalogue.csv
+python tests/bench/catalogue_100k.py [ROWS] > catalogue.csv
 """
 
 import sys
