@@ -38,7 +38,7 @@ class Service:
         self._recorded = asyncio.Condition()
         self._server = Server(self._admit, frozenset())
         self._tasks: set[asyncio.Task[None]] = set()
-        lane.on_recorded(lambda: self._loop.call_soon_threadsafe(self._wake))
+        lane.on_recorded(self._record_made)
 
     async def start(self, path: str) -> None:
         """Listen at the path. Raises SocketTaken."""
@@ -47,12 +47,15 @@ class Service:
     async def stop(self) -> None:
         await self._server.stop()
 
-    def _admit(self, connection: object) -> tuple[VarlinkInterfaceRegistry, Callable[[], None]]:  # noqa: ARG002
+    def _admit(self, connection: object) -> tuple[VarlinkInterfaceRegistry, Callable[[], None]]:
         registry = VarlinkInterfaceRegistry()
         registry.register_interface(VarlinkServiceInterface("Kassa", "lane", SOFTWARE, "", registry))
         registry.register_interface(_Journal(self))
         registry.register_interface(_Lane(self))
         return registry, lambda: None
+
+    def _record_made(self) -> None:
+        self._loop.call_soon_threadsafe(self._wake)
 
     def _wake(self) -> None:
         task = self._loop.create_task(self._notify())

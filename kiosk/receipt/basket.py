@@ -85,7 +85,8 @@ def _same(one: Entry, other: Entry) -> bool:
     """Equal pieces of an equal product at an equal price. Weighed goods and voids are never merged."""
     a, b = one.line, other.line
     return (
-        (a.kind, a.code, a.name, a.tax_category, a.tax_rate_bp) == (b.kind, b.code, b.name, b.tax_category, b.tax_rate_bp)
+        (a.kind, a.code, a.name, a.tax_category, a.tax_rate_bp)
+        == (b.kind, b.code, b.name, b.tax_category, b.tax_rate_bp)
         and (a.price.charged_amount, a.price.exponent) == (b.price.charged_amount, b.price.exponent)
         and a.gross_minor * b.quantity.value == b.gross_minor * a.quantity.value
         and a.quantity.unit == b.quantity.unit == "each"

@@ -8,7 +8,17 @@ the printer can. Code page numbers are Epson's (ESC t); they are compared with t
 from collections.abc import Sequence
 from functools import lru_cache
 
-from escpos.constants import CODEPAGE_CHANGE, CTL_LF, ESC, GS, HW_INIT, LINESPACING_RESET, TXT_FONT_A, TXT_SIZE, TXT_STYLE
+from escpos.constants import (
+    CODEPAGE_CHANGE,
+    CTL_LF,
+    ESC,
+    GS,
+    HW_INIT,
+    LINESPACING_RESET,
+    TXT_FONT_A,
+    TXT_SIZE,
+    TXT_STYLE,
+)
 from PIL import Image
 
 from kiosk.receipt.blocks import Document
@@ -171,4 +181,3 @@ def _bars(data: str, dots: int) -> bytes:
         if dark:
             picture.paste(1, (left + index * 2, 0, left + index * 2 + 2, 1))
     return image_bands(picture.resize((dots, _BARS_DOTS)))
-

@@ -248,7 +248,9 @@ def _card(card: Card, columns: int) -> list[Part]:
 
 
 def _qr(block: Qr, columns: int) -> list[Part]:
-    caption = [_centered(line, columns, "quiet") for line in wrap(clean(block.caption), columns)] if block.caption else []
+    caption = (
+        [_centered(line, columns, "quiet") for line in wrap(clean(block.caption), columns)] if block.caption else []
+    )
     if not clean(block.data):
         return []
     return [Gap(4), QrCode(clean(block.data)), Gap(2), *caption]

@@ -17,7 +17,11 @@ SHOPS: dict[str, tuple[str, tuple[str, ...], str, Currency]] = {
 NAMES: dict[str, tuple[str, ...]] = {
     "en": ("Whole milk 1 l", "Organic rye bread with sunflower seeds and spelt, sliced 950 g", "Sparkling water 0.5 l"),
     "da": ("Økologisk letmælk 1 l", "Rugbrød med solsikkekerner og spelt, skiveskåret 950 g", "Danskvand 0,5 l"),
-    "bg": ("Прясно мляко 3,6 % 1 л", "Ръжен хляб със слънчогледови семки и лимец, нарязан 950 г", "Газирана вода 0,5 л"),
+    "bg": (
+        "Прясно мляко 3,6 % 1 л",
+        "Ръжен хляб със слънчогледови семки и лимец, нарязан 950 г",
+        "Газирана вода 0,5 л",
+    ),
     "zh_Hans": ("全脂牛奶 1 升", "有机黑麦葵花籽斯佩尔特小麦切片面包 950 克装，每日新鲜烘焙", "气泡水 0.5 升"),
     "zh_Hant": ("全脂鮮乳 1 公升", "有機黑麥葵花籽斯佩爾特小麥切片麵包 950 公克裝，每日新鮮烘焙", "氣泡水 0.5 公升"),
 }
@@ -134,8 +138,13 @@ def typical(language: str) -> Sale:
         lines.append(made(3, water, 36))
         lines.append(made(4, deposit, 4, kind="deposit", parent=f"w{index}"))
     lines.append(
-        made(5, {language: NAMES[language][0].split(" ")[0], "en": "Apples"}, 94, quantity=Quantity(1250, 3, "kg"),
-             unit_price=75 * factor)
+        made(
+            5,
+            {language: NAMES[language][0].split(" ")[0], "en": "Apples"},
+            94,
+            quantity=Quantity(1250, 3, "kg"),
+            unit_price=75 * factor,
+        )
     )
     lines.append(made(6, milk, -52, quantity=Quantity(-1), voids="x"))
     return sale(_numbered(lines), currency, language=language)
