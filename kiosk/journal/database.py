@@ -18,7 +18,8 @@ APPLICATION_ID = 0x4B41534A  # "KASJ"
 SCHEMA_VERSION = 1
 MAX_EPOCH = 2**22 - 1
 _EPOCH_STEP = 2**40
-_PAGE_BYTES = 4096
+# One append writes one page to the log; a small one costs less, and most records fit.
+_PAGE_BYTES = 1024
 
 # REPLACE would delete without firing the DELETE trigger, so an insert may only go to the end of its epoch.
 # A newer version may add tables; it never changes these.
@@ -57,6 +58,11 @@ Row = tuple[int, bytes, bytes]
 def place(ep: int, seq: int) -> int:
     """The key of a record. Epochs lie one after the other."""
     return ep * _EPOCH_STEP + seq
+
+
+def split(key: int) -> tuple[int, int]:
+    """Epoch and number of a key."""
+    return divmod(key, _EPOCH_STEP)
 
 
 def wal_path(path: Path) -> Path:
@@ -162,7 +168,7 @@ class Database:
     def last_place(self) -> tuple[int, int]:
         """Epoch and number of the very last record; (0, 0) when there is none."""
         newest = self._connection.execute("SELECT max(place) FROM records").get
-        return (0, 0) if newest is None else divmod(newest, _EPOCH_STEP)
+        return (0, 0) if newest is None else split(newest)
 
     def certificates(self) -> dict[int, str]:
         return self._texts("SELECT ep, certificate FROM certificates ORDER BY ep")

@@ -32,8 +32,8 @@ from kiosk.records.identity import Acknowledgement, BadIdentity, KeyCertificate,
 from kiosk.records.journal import GENESIS, SCHEMA, VERSION, Actor, Head, Header, Record, encode, leaf_hash, sign
 
 # Above this the log is carried over inside an append, so that it cannot grow without end on a lane that is never idle.
-_WAL_LIMIT_FRAMES = 1000
-_WAL_IDLE_FRAMES = 64
+_WAL_LIMIT_FRAMES = 3900
+_WAL_IDLE_FRAMES = 256
 _records = msgspec.json.Decoder(Record)
 
 
