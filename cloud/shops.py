@@ -24,7 +24,7 @@ class BadShop(ValueError):
 
 def shop_id(name: str) -> str:
     """A name as it goes into addresses: ASCII letters, digits and dashes; a hash where a script leaves none."""
-    plain = unicodedata.normalize("NFKD", name.replace("ø", "o").replace("Ø", "o").replace("æ", "ae").lower())
+    plain = unicodedata.normalize("NFKD", name.lower().replace("ø", "o").replace("æ", "ae"))
     slug = re.sub(r"[^0-9a-z]+", "-", plain.encode("ascii", "ignore").decode()).strip("-")[:40]
     return slug or "shop-" + hashlib.sha256(name.encode()).hexdigest()[:12]
 
