@@ -127,7 +127,8 @@ def _block(block: AnyBlock, columns: int, amounts: int) -> list[Part]:
         case Qr():
             return _qr(block, columns)
         case Barcode():
-            return [Bars(clean(block.data)), Gap(2), _centered(clean(block.data), columns, "quiet")]
+            data = clean(block.data)
+            return [Bars(data), Gap(2), *(_centered(line, columns, "quiet") for line in wrap(data, columns))]
         case Rule():
             return [Hairline(bold=block.weight == "bold")]
         case Space():
