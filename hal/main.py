@@ -38,10 +38,10 @@ def main(arguments: list[str] | None = None) -> int:
 def _serve(config: object, *, json: bool) -> int:
     import asyncio
 
+    from hal.api.server import SocketTaken
     from hal.config import HalConfig
     from hal.daemon.log import configure
     from hal.daemon.run import run
-    from hal.daemon.server import SocketTaken
 
     assert isinstance(config, HalConfig)
     configure(json=json)

@@ -1,5 +1,6 @@
 """The daemon's log: structured lines on stderr, which systemd passes to the journal."""
 
+import logging
 import sys
 from typing import Any
 
@@ -36,3 +37,12 @@ def configure(*, json: bool) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+    logging.basicConfig(level=logging.INFO, handlers=[_Through()])
+
+
+class _Through(logging.Handler):
+    """What libraries and the shared socket code log, in the same form as everything else."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        level = record.levelname.lower()
+        getattr(log, level if level != "critical" else "error")(record.getMessage(), exc_info=record.exc_info or None)

@@ -9,12 +9,12 @@ from pathlib import Path
 from asyncvarlink import VarlinkInterfaceRegistry
 from systemd import daemon as systemd_daemon
 
+from hal.api.server import Connection, Server, SocketTaken, listen
 from hal.config import HalConfig
 from hal.daemon import notify
 from hal.daemon.hub import Hub
 from hal.daemon.interfaces import Session, registry_for
 from hal.daemon.log import log
-from hal.daemon.server import Connection, Server, SocketTaken, listen
 from hal.daemon.supervisor import Supervisor
 
 SOCKET_NAME = "hal"

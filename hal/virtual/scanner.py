@@ -45,11 +45,7 @@ def guess_aim(data: bytes) -> bytes:
         return b"]E0"
     if data.isdigit() and len(data) == 8:
         return b"]E4"
-    if (
-        data[:8].lower().startswith((b"http://", b"https://"))
-        or len(data) > 80
-        or any(b > 0x7E for b in data)
-    ):
+    if data[:8].lower().startswith((b"http://", b"https://")) or len(data) > 80 or any(b > 0x7E for b in data):
         return b"]Q1"
     return b"]C0"
 
@@ -57,9 +53,7 @@ def guess_aim(data: bytes) -> bytes:
 class VirtualScanner:
     """`path` is the symlink to open, `suffix` one of `SUFFIXES`; `on_change` hears of plug and scan."""
 
-    def __init__(
-        self, path: Path, *, suffix: str = "CR", on_change: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, path: Path, *, suffix: str = "CR", on_change: Callable[[], None] = lambda: None) -> None:
         if suffix not in SUFFIXES:
             raise ScanRefused(f"suffix {suffix!r} is not one of {', '.join(SUFFIXES)}")
         self.path = path
@@ -108,9 +102,7 @@ class VirtualScanner:
         data = self._checked(text)
         prefix = guess_aim(data) if aim is None else aim.encode("ascii", "replace")
         if prefix and not _AIM.fullmatch(prefix):
-            raise ScanRefused(
-                f"aim {aim!r} is not an AIM identifier: ']', a letter, a digit or letter; or ''"
-            )
+            raise ScanRefused(f"aim {aim!r} is not an AIM identifier: ']', a letter, a digit or letter; or ''")
         written = self._write(prefix + data + SUFFIXES[self.suffix])
         self._note(data)
         return written

@@ -67,7 +67,7 @@ class LaneClient:
                 await loop.sock_connect(connection, str(path))
         except (OSError, TimeoutError) as error:
             connection.close()
-            raise LaneGone(f"{path}: {error or 'does not answer'}") from None
+            raise LaneGone(f"{path}: {str(error) or 'does not answer'}") from None
         except BaseException:
             connection.close()
             raise

@@ -115,8 +115,6 @@ def test_ten_thousand_bytes_reach_a_reader(scanner: VirtualScanner) -> None:
     ("text", "aim", "names"),
     [("", None, "1 to 16384"), ("x" * 20_000, None, "1 to 16384"), ("1", "E0", "AIM"), ("1", "]\n", "AIM")],
 )
-def test_what_no_scanner_sends_is_refused(
-    scanner: VirtualScanner, text: str, aim: str | None, names: str
-) -> None:
+def test_what_no_scanner_sends_is_refused(scanner: VirtualScanner, text: str, aim: str | None, names: str) -> None:
     with pytest.raises(ScanRefused, match=names):
         scanner.scan(text, aim)

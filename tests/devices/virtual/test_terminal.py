@@ -16,9 +16,7 @@ from hal.virtual.terminal import DropAt, Profile, Refused, VirtualTerminal
 from .raw import RawClient, until
 
 OK = "80 00 00"
-REGISTER_QUIET = (
-    "06 00 06 00 00 00 00 09 78"  # config byte 00: no intermediate status, no prints to the register
-)
+REGISTER_QUIET = "06 00 06 00 00 00 00 09 78"  # config byte 00: no intermediate status, no prints to the register
 REGISTER_STATUS = "06 00 06 00 00 00 08 09 78"
 REGISTER_PRINTS = "06 00 06 00 00 00 82 09 78"
 REGISTER_BLOCKS = "06 00 0E 00 00 00 82 09 78 06 06 26 04 0A 02 06 D3"

@@ -1,11 +1,13 @@
-"""The daemon's Varlink socket. Who may speak is decided at accept, by the kernel's word (SO_PEERCRED, unix(7)).
+"""A Varlink socket, of the hardware daemon and of the lane.
 
-`asyncvarlink` gives the interfaces, their types and their description. The wire is our own, because its transport
-bounds neither a frame nor the replies to a peer that does not read.
+Who may speak is decided at accept, by the kernel's word (SO_PEERCRED, unix(7)). `asyncvarlink` gives the interfaces,
+their types and their description. The wire is our own, because its transport bounds neither a frame nor the replies
+to a peer that does not read.
 """
 
 import asyncio
 import inspect
+import logging
 import os
 import socket
 import stat
@@ -20,11 +22,11 @@ from asyncvarlink.message import VarlinkMethodReply
 from asyncvarlink.serviceerrors import InvalidParameter
 
 from hal.api.wire import Line, WireError, decode
-from hal.daemon.log import log
 
 MAX_CONNECTIONS = 32
 BACKLOG = 64
 SOCKET_MODE = 0o660
+_log = logging.getLogger("kassa.varlink")
 
 
 class SocketTaken(Exception):
@@ -99,7 +101,7 @@ class Connection(Line):
         uid = peer_uid(transport.get_extra_info("socket"))
         refusal = self._server.refusal(uid)
         if refusal:
-            log.warning("connection refused", uid=uid, reason=refusal)
+            _log.warning("connection of user %d refused: %s", uid, refusal)
             self.abort()
             return
         self._server.connections.add(self)
@@ -116,11 +118,11 @@ class Connection(Line):
         self._end()
 
     def stalled(self) -> None:
-        log.warning("watcher does not read; connection ended")
+        _log.warning("watcher does not read; connection ended")
         self.abort()
 
     def hostile(self, what: str) -> None:
-        log.warning("connection ended", reason=what)
+        _log.warning("connection ended: %s", what)
 
     def _end(self) -> None:
         if self not in self._server.connections:
@@ -156,9 +158,9 @@ class Connection(Line):
         except WireError:
             raise
         except Exception as error:  # noqa: BLE001 - one failing call must not end the daemon
-            log.error("call failed", method=str(message.get("method"))[:128], exc_info=error)
+            _log.error("call of %s failed", str(message.get("method"))[:128], exc_info=error)
             if not oneway:
-                self.send(GenericVarlinkErrorReply("kassa.hal.Internal").tojson())
+                self.send(GenericVarlinkErrorReply("kassa.Internal").tojson())
 
     async def _replies(self, message: dict[str, Any]) -> Any:
         try:
