@@ -6,7 +6,7 @@ Amounts are only ever added up from the sale's own lines; nothing is multiplied 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from kiosk.i18n import pick
+from kiosk.i18n import pick, translator
 from kiosk.receipt.blocks import Item
 from kiosk.receipt.clean import NBSP, clean
 from kiosk.receipt.figures import number_text, trimmed_text
@@ -112,9 +112,11 @@ def _merged(one: Entry, other: Entry) -> Entry:
 
 
 def _detail(entry: Entry, currency: Currency, language: str) -> str:
-    """`2 × 12,50` or `1,250 kg × 39,90`; empty for one piece at its price. A reason stands in front."""
+    """`2 × 12,50` or `1,250 kg × 39,90`; empty for one piece at its price. In front: that it is a void, and why."""
     line = entry.line
-    parts = [clean(line.reason)] if line.reason else []
+    parts = [translator(language).t("Voided")] if line.voids else []
+    if clean(line.reason):
+        parts.append(clean(line.reason))
     quantity = line.quantity
     if quantity.unit != "each" or quantity.scale or abs(entry.quantity) != 1:
         amount = number_text(entry.quantity, quantity.scale, language)

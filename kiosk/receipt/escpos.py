@@ -43,11 +43,13 @@ CODE_PAGES = {
 _PLAINER = str.maketrans({"×": "x", "–": "-", "—": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "„": '"', "·": "."})
 
 _CANCEL_KANJI = b"\x1c."
-"""FS . : printers sold in China and Taiwan start in two-byte mode, which reads å and the letter after it as one sign."""
+"""FS . : printers sold in China and Taiwan start in two-byte mode, where å and the next letter are one sign."""
 _CHARACTERS_USA = ESC + b"R\x00"
 """ESC R 0: a memory switch may have put national letters in the place of # $ @ [ ]."""
+_PRINT_AREA = GS + b"W"
 _CUT = GS + b"V\x42\x00"
 """GS V 66 0: feed to the knife, then cut all but one point."""
+_MAX_DOTS = 1024
 _TEAR_LINES = 5
 _BARS_DOTS = 64
 
@@ -55,10 +57,12 @@ _BARS_DOTS = 64
 def encode(document: Document, profile: PrinterProfile, *, copy: bool = False) -> bytes:
     """The whole print job, from reset to cut. `copy`: marked as a copy in the document's language.
 
-    Raises ValueError for a profile of fewer than 24 columns or fewer than 12 dots each.
+    Raises ValueError for a profile of fewer than 24 columns, fewer than 12 dots each, or more than 1024 dots.
     """
-    if profile.dots < profile.columns * CELL_DOTS or profile.dots > 2040:
-        raise ValueError(f"{profile.dots} dots for {profile.columns} columns; allowed: 12 dots each, 2040 in all")
+    if not profile.columns * CELL_DOTS <= profile.dots <= _MAX_DOTS:
+        raise ValueError(
+            f"{profile.dots} dots for {profile.columns} columns; allowed: 12 dots or more each, {_MAX_DOTS} in all"
+        )
     pages = [page for name in profile.code_pages if (page := CODE_PAGES.get(name.upper().replace("WPC", "CP")))]
     job = _Job(profile, pages, document.language)
     for part in lay_out(document, profile.columns, copy=copy):
@@ -72,7 +76,8 @@ class _Job:
     def __init__(self, profile: PrinterProfile, pages: Sequence[tuple[int, str]], language: str) -> None:
         self._profile, self._pages, self._language = profile, pages, language
         self._out = bytearray(HW_INIT + _CANCEL_KANJI + _CHARACTERS_USA + LINESPACING_RESET + TXT_FONT_A)
-        self._out += TXT_STYLE["align"]["left"]
+        # The area that centring refers to: a wide printer may be set up for narrow paper.
+        self._out += TXT_STYLE["align"]["left"] + _PRINT_AREA + profile.dots.to_bytes(2, "little")
         self._page = -1
 
     def add(self, part: Part) -> None:
@@ -166,7 +171,7 @@ def _native_qr(data: str, dots: int) -> bytes:
     stored = data.encode()
     parts = (b"1A2\x00", b"1C" + bytes((size,)), b"1E1", b"1P0" + stored, b"1Q0")
     commands = b"".join(GS + b"(k" + len(part).to_bytes(2, "little") + part for part in parts)
-    return TXT_STYLE["align"]["center"] + commands + TXT_STYLE["align"]["left"]
+    return b"".join((TXT_STYLE["align"]["center"], commands, TXT_STYLE["align"]["left"]))
 
 
 def _bars(data: str, dots: int) -> bytes:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from PIL import ImageFont
 
+from kiosk.receipt.columns import char_width
+
 ROOT = Path("/usr/share/fonts")
 
 _CJK = ("opentype/noto/NotoSansCJK-{weight}.ttc",)
@@ -30,7 +32,7 @@ def missing_fonts() -> list[str]:
 
 
 @lru_cache(maxsize=64)
-def font(role: str, size_px: int, bold: bool, language: str) -> Font:  # noqa: FBT001 - a cached key
+def font(role: str, size_px: int, language: str, *, bold: bool) -> Font:
     """The typeface of a role in pixels. A missing one is replaced: a customer who paid gets a receipt."""
     path = _path(role, bold=bold) or _path("mono", bold=bold)
     if path is None:
@@ -42,8 +44,9 @@ def font(role: str, size_px: int, bold: bool, language: str) -> Font:  # noqa: F
     return ImageFont.truetype(str(path), size_px, index=index)
 
 
-def chain(narrow: bool, language: str, *, proportional: bool) -> tuple[str, ...]:
+def chain(char: str, language: str, *, proportional: bool) -> tuple[str, ...]:
     """Roles to try for a character, best first."""
+    narrow = char_width(char) < 2
     if proportional:
         return ("sans", "cjk", "wide_sans") if narrow else ("cjk", "sans", "wide_sans")
     if not narrow:
@@ -52,12 +55,18 @@ def chain(narrow: bool, language: str, *, proportional: bool) -> tuple[str, ...]
 
 
 @lru_cache(maxsize=8192)
-def has_glyph(role: str, bold: bool, language: str, char: str) -> bool:  # noqa: FBT001 - a cached key
+def has_glyph(role: str, char: str, language: str, *, bold: bool) -> bool:
     """Whether the typeface draws `char` as anything but its box for unknown characters."""
     if char.isspace():
         return True
-    face = font(role, 24, bold, language)
+    face = font(role, 24, language, bold=bold)
     return bytes(face.getmask(char)) != bytes(face.getmask(_UNASSIGNED))
+
+
+def best(char: str, language: str, *, bold: bool, proportional: bool) -> str:
+    """The role of the first typeface that has `char`; empty where none does."""
+    roles = chain(char, language, proportional=proportional)
+    return next((role for role in roles if has_glyph(role, char, language, bold=bold)), "")
 
 
 def _path(role: str, *, bold: bool) -> Path | None:
