@@ -9,6 +9,7 @@ from typing import Self
 import apsw
 
 from kiosk.records.catalogue import CatalogueError, Problem, decode_product, open_db
+from kiosk.records.catalogue_gtin import is_digits
 from kiosk.records.sale import Currency, Product
 
 _FILE = re.compile(r"catalogue-([0-9A-Za-z-]{1,40})\.db")
@@ -50,6 +51,8 @@ class Catalogue:
     def find(self, code: str) -> Product | None:
         """The product with this code (GTIN as 14 digits). Blocking, well below a millisecond. Raises CatalogueError
         when the file turns out to be damaged at this place."""
+        if not is_digits(code):
+            return None
         found = self._bodies(_FIND, (code,))
         return found[0] if found else None
 
@@ -67,7 +70,7 @@ class Catalogue:
 
     def browse(self, category: str, limit: int = 60, offset: int = 0) -> list[Product]:
         """Items of a category in order of code, `limit` of them from `offset`."""
-        return self._bodies(_BROWSE, (category, limit, offset))
+        return self._bodies(_BROWSE, (category, limit, offset)) if category.isascii() else []
 
     def close(self) -> None:
         self._connection.close()
