@@ -1,0 +1,287 @@
+"""What happened, in the past tense. Ids, times and prices are in the event: the lane put them there.
+
+The tag of an event is the `typ` of its journal record. Events of `Durable` change the sale and are journaled before
+anything is done about them; events of `Passing` change only what is shown, and are not.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from kiosk.core.state import Catalogue, DeviceHealth, DeviceName
+from kiosk.records.sale import CardReferences, Fiscal, Product
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Base of all events."""
+
+
+# Durable: the sale
+
+
+class ItemScanned(Event, frozen=True, tag="item.scanned"):
+    """A product was read. The ids are for the line, its deposit line, and the sale if this opens one; `language` is
+    the screen's, for the same case."""
+
+    product: Product
+    deposit: Product | None
+    aim: str
+    line_id: str
+    deposit_line_id: str
+    sale_id: str
+    catalogue_version: str
+    language: str
+    wall_ms: int
+
+
+class LanguageChosen(Event, frozen=True, tag="language.chosen"):
+    language: str
+
+
+class PayChosen(Event, frozen=True, tag="payment.chosen"):
+    tender_id: str
+
+
+class TerminalPrepared(Event, frozen=True, tag="payment.intent"):
+    """The terminal's record from before the payment is known: this is the durable intent to charge."""
+
+    tender_id: str
+    witness: str
+
+
+class TerminalNotPrepared(Event, frozen=True, tag="payment.not_started"):
+    """Nothing was sent to the terminal."""
+
+    tender_id: str
+    reason: str
+
+
+class ChargeSent(Event, frozen=True, tag="payment.sent"):
+    tender_id: str
+
+
+class PaymentApproved(Event, frozen=True, tag="payment.approved"):
+    """Approved, not yet acknowledged to the terminal: `seq` is what to confirm. Amounts as the terminal said."""
+
+    tender_id: str
+    seq: int
+    authorised_minor: int
+    currency: str
+    card: CardReferences
+
+
+class PaymentDeclined(Event, frozen=True, tag="payment.declined"):
+    tender_id: str
+    seq: int
+    outcome: Literal["declined", "cancelled"]
+    reason: str
+    code: str
+
+
+class PaymentEnded(Event, frozen=True, tag="payment.ended"):
+    tender_id: str
+    standing: Literal["stands", "void", "unclear"]
+    receipt_lines: list[str]
+
+
+class PaymentLost(Event, frozen=True, tag="payment.lost"):
+    """Nobody knows how it ended, unless `sent` is false: then nothing was charged."""
+
+    tender_id: str
+    sent: bool
+    reason: str
+
+
+class PaymentQueried(Event, frozen=True, tag="payment.queried"):
+    """The answer to the question how it ended; words of `hal.api.records.PaymentState`."""
+
+    tender_id: str
+    answer: Literal["in_progress", "approved", "declined", "cancelled", "not_charged", "unknown", "unreachable"]
+    seq: int
+    authorised_minor: int
+    currency: str
+    card: CardReferences | None
+    detail: str
+
+
+class Fiscalised(Event, frozen=True, tag="sale.fiscalised"):
+    fiscal: Fiscal
+
+
+class SaleClosed(Event, frozen=True, tag="sale.closed"):
+    wall_ms: int
+
+
+class ReceiptChosen(Event, frozen=True, tag="receipt.issued"):
+    """`document` is the issued receipt as JSON text, in the language of the moment."""
+
+    how: Literal["print", "qr", "none"]
+    document: str
+    job_id: str
+
+
+class ReceiptPrintEnded(Event, frozen=True, tag="receipt.printed"):
+    job_id: str
+    outcome: Literal["printed", "failed", "uncertain"]
+    reason: str
+
+
+class CopyChosen(Event, frozen=True, tag="receipt.copied"):
+    """One more print of the issued document, marked as a copy."""
+
+    job_id: str
+
+
+class SaleFinished(Event, frozen=True, tag="sale.finished"):
+    """The customer has gone (or the thank-you screen left by itself)."""
+
+
+class SaleCancelled(Event, frozen=True, tag="sale.cancelled"):
+    """The customer gave the basket up, before any payment."""
+
+    wall_ms: int
+
+
+class SaleAbandoned(Event, frozen=True, tag="sale.abandoned"):
+    """Nobody answered; the basket is given up."""
+
+    wall_ms: int
+
+
+class Restarted(Event, frozen=True, tag="lane.restarted"):
+    """The lane's process came up and has replayed its journal."""
+
+    software: str
+
+
+# Passing: what is shown
+
+
+class Touched(Event, frozen=True, tag="touched"):
+    """The customer did something that matters only as a sign of life."""
+
+
+class StartTouched(Event, frozen=True, tag="start_touched"):
+    pass
+
+
+class PayTouched(Event, frozen=True, tag="pay_touched"):
+    """To the choice of how to pay."""
+
+
+class BackTouched(Event, frozen=True, tag="back_touched"):
+    """From paying back to scanning; while the terminal works it asks the terminal to stop."""
+
+
+class HelpTouched(Event, frozen=True, tag="help_touched"):
+    pass
+
+
+class CancelTouched(Event, frozen=True, tag="cancel_touched"):
+    pass
+
+
+class RemoveTouched(Event, frozen=True, tag="remove_touched"):
+    """The customer wants a line out of the basket."""
+
+    line_id: str
+
+
+class PromptClosed(Event, frozen=True, tag="prompt_closed"):
+    pass
+
+
+class ContrastChosen(Event, frozen=True, tag="contrast_chosen"):
+    contrast: Literal["normal", "high"]
+
+
+class UnknownScanned(Event, frozen=True, tag="unknown_scanned"):
+    """Something was read that is no product of this shop; `why` as in `ItemNotFound`."""
+
+    text: str
+    why: str
+
+
+class PaymentProgressed(Event, frozen=True, tag="payment_progressed"):
+    tender_id: str
+    progress: str
+    text: str
+
+
+class ConfirmFailed(Event, frozen=True, tag="confirm_failed"):
+    """The approval could not be acknowledged to the terminal in time."""
+
+    tender_id: str
+
+
+class DeviceChanged(Event, frozen=True, tag="device_changed"):
+    device: DeviceName
+    health: DeviceHealth
+
+
+class HalChanged(Event, frozen=True, tag="hal_changed"):
+    """The hardware daemon is there or gone. `resumed` false: what happened meanwhile is not known."""
+
+    connected: bool
+    resumed: bool
+
+
+class CatalogueChanged(Event, frozen=True, tag="catalogue_changed"):
+    catalogue: Catalogue
+
+
+class JournalChanged(Event, frozen=True, tag="journal_changed"):
+    """Why no record can be made, in words for the technician; empty when records can be made again."""
+
+    reason: str
+
+
+class TimerElapsed(Event, frozen=True, tag="timer_elapsed"):
+    name: Literal["idle", "answer", "thanks", "query", "ending"]
+
+
+Durable = (
+    ItemScanned
+    | LanguageChosen
+    | PayChosen
+    | TerminalPrepared
+    | TerminalNotPrepared
+    | ChargeSent
+    | PaymentApproved
+    | PaymentDeclined
+    | PaymentEnded
+    | PaymentLost
+    | PaymentQueried
+    | Fiscalised
+    | SaleClosed
+    | ReceiptChosen
+    | ReceiptPrintEnded
+    | CopyChosen
+    | SaleFinished
+    | SaleCancelled
+    | SaleAbandoned
+    | Restarted
+)
+Passing = (
+    Touched
+    | StartTouched
+    | PayTouched
+    | BackTouched
+    | HelpTouched
+    | CancelTouched
+    | RemoveTouched
+    | PromptClosed
+    | ContrastChosen
+    | UnknownScanned
+    | PaymentProgressed
+    | ConfirmFailed
+    | DeviceChanged
+    | HalChanged
+    | CatalogueChanged
+    | JournalChanged
+    | TimerElapsed
+)
+Any = Durable | Passing
+
+AT_REST = ("sale.finished", "sale.cancelled", "sale.abandoned")
+"""Record types after which no sale is open: a restart replays what came after the last of them."""

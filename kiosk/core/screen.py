@@ -1,0 +1,61 @@
+"""Which screen the customer sees: a function of the state alone."""
+
+from typing import Literal
+
+from kiosk.core.state import State
+
+Screen = Literal[
+    "out_of_service",
+    "attract",
+    "scan",
+    "basket",
+    "pay",
+    "card",
+    "checking",
+    "closing",
+    "receipt",
+    "printing",
+    "print_trouble",
+    "thanks",
+]
+
+
+def screen(state: State) -> Screen:
+    """The one screen for this state; `state.prompt` lies over it."""
+    if state.stage == "idle":
+        if state.health.journal or not state.catalogue.version or not _can_read(state):
+            return "out_of_service"
+        return "attract"
+    if state.health.journal and state.stage != "thanks":
+        return "out_of_service"
+    match state.stage:
+        case "scanning":
+            return "basket" if state.sale is not None and state.sale.lines else "scan"
+        case "choosing":
+            return "pay"
+        case "paying":
+            unclear = state.payment is not None and state.payment.phase == "unknown"
+            return "checking" if unclear or not state.health.hal else "card"
+        case "closing":
+            return "closing"
+        case "receipt":
+            return "receipt"
+        case "printing":
+            outcome = state.receipt.outcome if state.receipt is not None else ""
+            stuck = not state.health.printer.usable
+            return "print_trouble" if stuck or outcome in ("failed", "uncertain") else "printing"
+        case "thanks":
+            return "thanks"
+
+
+def _can_read(state: State) -> bool:
+    return state.health.hal and state.health.scanner.usable
+
+
+def card_offered(state: State) -> bool:
+    """Whether a card payment can be started now; shown before the first scan."""
+    return state.health.hal and state.health.terminal.usable
+
+
+def print_offered(state: State) -> bool:
+    return state.health.hal and state.health.printer.usable

@@ -1,0 +1,171 @@
+"""Everything a lane knows at one moment. Immutable; `kiosk.core.checkout.step` makes the next one.
+
+What belongs to the sale (`sale`, `payment.phase`, `receipt`, the numbers) comes back by replaying the journal.
+The rest (`health`, `prompt`, the terminal's display) is known anew after a restart and never journaled.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from kiosk.records.sale import Currency, Sale
+
+DeviceName = Literal["scanner", "printer", "terminal"]
+
+
+class Base(msgspec.Struct, frozen=True):
+    """Immutable part of the state."""
+
+
+class Shop(Base, frozen=True):
+    """The lane's rules, from its configuration and enrolment; fixed while the process runs."""
+
+    name: str
+    address: tuple[str, ...]
+    tax_number: str
+    currency: Currency
+    prices_include_tax: bool
+    rounding_rule: str
+    languages: tuple[str, ...]
+    default_language: str
+    register: str
+    mode: str = "live"
+    fiscal_scheme: str = "none"
+    receipt_series: str = "A"
+    receipt_url: str = ""
+    """Where a digital receipt opens; `{sale_id}` stands for the sale. Empty: no digital receipt is offered."""
+    accent: str = "#0f6b4f"
+    idle_s: int = 60
+    answer_s: int = 25
+    thanks_s: int = 8
+
+
+class Catalogue(Base, frozen=True):
+    """The pinned catalogue version; `version` empty: none is there, and nothing can be sold."""
+
+    version: str = ""
+    products: int = 0
+
+
+class DeviceHealth(Base, frozen=True):
+    """A device in the kiosk's eyes: `condition` and `reason` are the words of the hardware daemon."""
+
+    condition: str = "absent"
+    reason: str = "starting"
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def usable(self) -> bool:
+        return self.condition in ("ready", "busy")
+
+
+class Health(Base, frozen=True):
+    hal: bool = False
+    scanner: DeviceHealth = DeviceHealth()
+    printer: DeviceHealth = DeviceHealth()
+    terminal: DeviceHealth = DeviceHealth()
+    journal: str = ""
+    """Empty while the journal takes records; else why it does not: the lane is out of service."""
+
+
+Stage = Literal["idle", "scanning", "choosing", "paying", "closing", "receipt", "printing", "thanks"]
+"""idle: nobody there. choosing: how to pay. closing: fiscal port and seal. receipt: how to hand it over."""
+
+Phase = Literal["preparing", "charging", "aborting", "confirming", "unknown"]
+"""Of the one payment under way. preparing: nothing sent. charging: the terminal works. confirming: approved, recorded,
+being acknowledged to the terminal. unknown: the terminal is being asked."""
+
+
+class Payment(Base, frozen=True):
+    """The tender under way. `progress` and `text` are what the terminal shows now (not journaled)."""
+
+    tender_id: str
+    phase: Phase
+    seq: int = 0
+    progress: str = "connecting"
+    text: str = ""
+    staff: bool = False
+    """True once the terminal's record could not settle the question and staff were called."""
+
+
+class Receipt(Base, frozen=True):
+    """How the receipt is handed over. `document` is the issued document as JSON text (`kiosk.receipt`)."""
+
+    how: Literal["print", "qr", "none"]
+    document: str
+    job_id: str = ""
+    copies: int = 0
+    outcome: Literal["", "printed", "failed", "uncertain"] = ""
+    reason: str = ""
+
+
+class ItemNotFound(Base, frozen=True, tag="item_not_found"):
+    """`text` is what was read, cleaned and cut for showing; `why` a word: `unknown`, `not_a_product`, `in_store`."""
+
+    text: str
+    why: str
+
+
+class Refused(Base, frozen=True, tag="refused"):
+    """Needs a member of staff: `what` is `restricted` or `void`; `rule` such as `age_18`; `name` by language."""
+
+    what: Literal["restricted", "void"]
+    rule: str
+    name: dict[str, str]
+
+
+class HelpCalled(Base, frozen=True, tag="help_called"):
+    pass
+
+
+class StillThere(Base, frozen=True, tag="still_there"):
+    """`answer_s` seconds to answer, then the basket is given up."""
+
+    answer_s: int
+
+
+class CancelAsked(Base, frozen=True, tag="cancel_asked"):
+    """Really give up the whole basket?"""
+
+
+class PaymentFailed(Base, frozen=True, tag="payment_failed"):
+    """Nothing was charged. `reason`: `card_declined`, `customer_cancelled`, `timeout`, `not_charged`, `void`,
+    `terminal_unavailable` and the daemon's other words."""
+
+    reason: str
+
+
+class ScanNotNow(Base, frozen=True, tag="scan_not_now"):
+    """Something was scanned where nothing can be added (while paying, before the receipt was chosen)."""
+
+
+class NotForSale(Base, frozen=True, tag="not_for_sale"):
+    """Weighed goods and the like, which this lane cannot sell yet."""
+
+    name: dict[str, str]
+
+
+Prompt = ItemNotFound | Refused | HelpCalled | StillThere | CancelAsked | PaymentFailed | ScanNotNow | NotForSale
+
+
+class State(Base, frozen=True):
+    """The whole lane. `pulse` rises with every accepted scan (the page plays its sound and movement on it)."""
+
+    shop: Shop
+    language: str
+    stage: Stage = "idle"
+    contrast: Literal["normal", "high"] = "normal"
+    catalogue: Catalogue = Catalogue()
+    health: Health = Health()
+    sale: Sale | None = None
+    payment: Payment | None = None
+    receipt: Receipt | None = None
+    prompt: Prompt | None = None
+    next_sale_no: int = 1
+    next_receipt_no: int = 1
+    pulse: int = 0
+
+
+def fresh(shop: Shop) -> State:
+    """A lane that was just switched on."""
+    return State(shop=shop, language=shop.default_language)

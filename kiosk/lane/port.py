@@ -1,0 +1,112 @@
+"""What the customer's page may ask of the lane, and how it sees it. Safe to call from any thread."""
+
+from typing import Literal, Protocol
+
+import msgspec
+
+from kiosk.core.state import State
+
+How = Literal["print", "qr", "none"]
+
+
+class Wish(msgspec.Struct, frozen=True, tag_field="wish", forbid_unknown_fields=True):
+    """Base of all wishes. A wish that the state does not allow is dropped by the core; it never fails."""
+
+
+class Start(Wish, frozen=True, tag="start"):
+    """From the attract screen to scanning."""
+
+
+class Touch(Wish, frozen=True, tag="touch"):
+    """A sign of life; answers "are you still there"."""
+
+
+class ChooseLanguage(Wish, frozen=True, tag="language"):
+    language: str
+
+
+class ChooseContrast(Wish, frozen=True, tag="contrast"):
+    contrast: Literal["normal", "high"]
+
+
+class GoToPay(Wish, frozen=True, tag="pay"):
+    """From the basket to the choice of how to pay."""
+
+
+class PayByCard(Wish, frozen=True, tag="card"):
+    """Start the card payment of what is still due."""
+
+
+class Back(Wish, frozen=True, tag="back"):
+    """Back to scanning; while the terminal works: ask it to stop."""
+
+
+class Help(Wish, frozen=True, tag="help"):
+    pass
+
+
+class Cancel(Wish, frozen=True, tag="cancel"):
+    """Asks whether the basket is really to be given up."""
+
+
+class CancelConfirmed(Wish, frozen=True, tag="cancel_confirmed"):
+    pass
+
+
+class Remove(Wish, frozen=True, tag="remove"):
+    line_id: str
+
+
+class ClosePrompt(Wish, frozen=True, tag="close_prompt"):
+    pass
+
+
+class ChooseReceipt(Wish, frozen=True, tag="receipt"):
+    how: How
+
+
+class PrintAgain(Wish, frozen=True, tag="print_again"):
+    """One more print, marked as a copy."""
+
+
+class Finish(Wish, frozen=True, tag="finish"):
+    """Done: to the thank-you screen, or from it to the next customer."""
+
+
+AnyWish = (
+    Start
+    | Touch
+    | ChooseLanguage
+    | ChooseContrast
+    | GoToPay
+    | PayByCard
+    | Back
+    | Help
+    | Cancel
+    | CancelConfirmed
+    | Remove
+    | ClosePrompt
+    | ChooseReceipt
+    | PrintAgain
+    | Finish
+)
+
+
+class Published(msgspec.Struct, frozen=True):
+    """A state and its number; numbers rise by at least one with each change. `cause_mono_ns`: when the bytes that
+    caused it were read from the device (CLOCK_MONOTONIC), 0 for other causes: for measuring only."""
+
+    revision: int
+    state: State
+    cause_mono_ns: int = 0
+
+
+class LanePort(Protocol):
+    def snapshot(self) -> Published:
+        """The present state. Never blocks."""
+
+    def wait(self, after: int, timeout_s: float) -> Published | None:
+        """The first state seen with a revision above `after`, or None when the time is over."""
+
+    def post(self, wish: AnyWish) -> None:
+        """Hand a wish in. Returns at once."""

@@ -1,0 +1,122 @@
+"""One process of the lane: started, awaited until it says READY (sd_notify(3)), restarted when it dies, ended."""
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+STOP_S = 10.0
+RESTART_WAIT_S = 0.2
+MAX_RESTARTS = 20
+RESTART_WINDOW_S = 60.0
+
+
+class StartFailed(Exception):
+    """It ended, or did not get ready in time; the text holds its last lines."""
+
+
+class Process:
+    """A named child. Its output goes to `log`; `on_restart` is told each time it was started anew."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        log: Path,
+        *,
+        environment: Mapping[str, str] | None = None,
+        on_restart: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self.name = name
+        self._command = list(command)
+        self._log = log
+        self._environment = dict(environment or {})
+        self._on_restart = on_restart
+        self._ending = threading.Event()
+        self._restarts: list[float] = []
+        self._child: subprocess.Popen[bytes] | None = None
+        # An abstract socket: no file to clean up, and no limit of 108 bytes on the checkout's path.
+        self._notify_name = f"kassa-{os.getpid()}-{name}"
+        self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._notify.bind("\0" + self._notify_name)
+        self._watcher = threading.Thread(target=self._watch, name=f"watch {name}", daemon=True)
+
+    @property
+    def pid(self) -> int:
+        assert self._child is not None
+        return self._child.pid
+
+    def start(self) -> None:
+        """Begin the process; returns at once."""
+        self._spawn()
+        self._watcher.start()
+
+    def ready(self, timeout_s: float) -> None:
+        """Wait for READY=1. Raises StartFailed."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            self._notify.settimeout(min(0.2, max(0.01, deadline - time.monotonic())))
+            try:
+                if b"READY=1" in self._notify.recv(4096).split(b"\n"):
+                    return
+            except TimeoutError:
+                pass
+            if self._ending.is_set():
+                raise StartFailed(f"{self.name} ended at once:\n{self.last_lines()}")
+            if time.monotonic() > deadline:
+                raise StartFailed(f"{self.name} was not ready within {timeout_s:.0f} s:\n{self.last_lines()}")
+
+    def stop(self) -> None:
+        """SIGTERM, and SIGKILL after STOP_S; by pid, and only this child."""
+        self._ending.set()
+        child = self._child
+        if child is None:
+            return
+        if child.poll() is None:
+            child.send_signal(signal.SIGTERM)
+            try:
+                child.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+        self._notify.close()
+        if self._watcher.is_alive():
+            self._watcher.join()
+
+    def last_lines(self, count: int = 12) -> str:
+        try:
+            return "\n".join(self._log.read_text(errors="replace").splitlines()[-count:])
+        except OSError:
+            return "(no output)"
+
+    def _spawn(self) -> None:
+        environment = {**os.environ, **self._environment, "NOTIFY_SOCKET": "@" + self._notify_name}
+        with self._log.open("ab") as log:
+            # A group of its own, so that Ctrl-C reaches only us, and the order of ending is ours.
+            self._child = subprocess.Popen(
+                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, process_group=0
+            )
+
+    def _watch(self) -> None:
+        while True:
+            assert self._child is not None
+            code = self._child.wait()
+            if self._ending.is_set():
+                return
+            now = time.monotonic()
+            self._restarts = [at for at in self._restarts if now - at < RESTART_WINDOW_S]
+            if len(self._restarts) >= MAX_RESTARTS or (code == 2 and not self._restarts):
+                # Exit 2 is "I cannot run with this configuration": trying again changes nothing.
+                self._on_restart(f"{self.name} ended with {code} and is not started again; see {self._log}")
+                self._ending.set()
+                return
+            self._restarts.append(now)
+            self._ending.wait(RESTART_WAIT_S)
+            if self._ending.is_set():
+                return
+            self._on_restart(f"{self.name} ended with {code}; started again")
+            self._spawn()
