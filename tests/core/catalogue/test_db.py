@@ -134,6 +134,11 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     "a manifest of nothing": (_sql("UPDATE meta SET value = x'7B7D'"), "is damaged"),
     "no products": (_sql("DELETE FROM product"), "has another number of products than its manifest says"),
     "products of nothing": (_sql("UPDATE product SET body = x'7B7D'"), "is damaged"),
+    "a price changed by the disk": (
+        _sql("UPDATE product SET body = CAST(replace(body, '\"price_amount\":', '\"price_amount\":1') AS BLOB)"),
+        "is damaged: a product is not as it was written",
+    ),
+    "products of numbers": (_sql("UPDATE product SET body = 7"), "is damaged"),
     "cut off": (_cut, "is damaged"),
     "something after it": (
         lambda path: path.write_bytes(path.read_bytes() + bytes(8192)),

@@ -1,6 +1,8 @@
 """The lane's view: products by code, deposits, categories; and which version is the newest that may be taken."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -101,3 +103,21 @@ def test_damage_found_while_reading_is_one_error(tmp_path: Path) -> None:
     path.write_bytes(data[:first] + b'"code_kind":"plu"' + data[first + 17 :])
     with Catalogue(path) as catalogue, pytest.raises(CatalogueError, match="is damaged"):
         catalogue.find("9003")
+
+
+def test_a_category_that_is_no_text_is_damage(tmp_path: Path) -> None:
+    path = _put(tmp_path, "v-1", 1)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("INSERT INTO category VALUES(CAST(x'FF' AS TEXT), 1)")
+        connection.commit()
+    with Catalogue(path) as catalogue, pytest.raises(CatalogueError, match="is damaged"):
+        catalogue.categories()
+
+
+def test_a_product_under_anothers_code_is_damage(tmp_path: Path) -> None:
+    path = _put(tmp_path, "v-1", 1)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("UPDATE product SET code = '9009' WHERE code = '9002'")
+        connection.commit()
+    with Catalogue(path) as catalogue, pytest.raises(CatalogueError, match="stands under another's code"):
+        catalogue.find("9009")
