@@ -167,6 +167,23 @@ def test_a_query_goes_on_without_its_caller_and_frees_the_claim_at_once(tmp_path
     asyncio.run(scene())
 
 
+def test_a_payment_survives_its_claimant_and_the_next_one_confirms(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with rig(tmp_path) as house:
+            first, second = await Wire.open(house.path), await Wire.open(house.path)
+            await first.call("Devices.Claim", device="terminal")
+            await first.call("CardTerminal.Authorise", device="terminal", **PAYMENT)
+            await first.close()
+            async with asyncio.timeout(5):
+                while await second.error("Devices.Claim", device="terminal") != "no error":
+                    pass
+            assert await second.error("CardTerminal.Confirm", payment_id="p1", seq=7) == "no error"
+            assert [call[0] for call in house.terminal.calls] == ["authorise", "confirm"], "nothing was aborted"
+            await second.close()
+
+    asyncio.run(scene())
+
+
 def test_the_client_raises_the_typed_errors(tmp_path: Path) -> None:
     async def scene() -> None:
         async with rig(tmp_path) as house, client(house.path, "printer", "terminal") as (hal, _):

@@ -117,7 +117,7 @@ def test_cable_pulled_and_plugged_in_every_state(cable: Cable, daemon: Daemon) -
                 cable.plug()
                 plugged_s = time.monotonic()
                 await log.until(lambda log: log.conditions("scanner")[-1:] == ["ready"])
-                assert time.monotonic() - plugged_s < 0.5
+                assert time.monotonic() - plugged_s < 1.0  # 0.3 s alone; the machine may be busy
                 await hal.enable("scanner", enabled=state != "disabled")
                 if state != "at once":
                     cable.type(f"{number}\r".encode())

@@ -85,7 +85,7 @@ def test_an_endless_frame_ends_its_connection_without_stalling_the_others(tmp_pa
                 assert await good.error("Devices.List") == "no error"
                 worst_s = max(worst_s, time.monotonic() - began_s)
             flood.join()
-            assert worst_s < 0.25
+            assert worst_s < 1.0
             await good.close()
             await bad.close()
 
