@@ -16,7 +16,7 @@ import pytest
 
 from hal.api.interfaces import MAX_FRAME_BYTES
 from hal.api.wire import Framer, WireError
-from hal.daemon.server import MAX_CONNECTIONS, SocketTaken, listen
+from hal.api.server import MAX_CONNECTIONS, SocketTaken, listen
 from tests.devices.daemon.rig import Wire, rig
 
 HOSTILE: dict[str, bytes] = {
