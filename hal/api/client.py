@@ -13,10 +13,18 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, TypeVar, cast
 
-from asyncvarlink import VarlinkErrorReply, VarlinkInterface, VarlinkMethodCall, VarlinkMethodReply, varlinksignature
+from asyncvarlink import (
+    GenericVarlinkErrorReply,
+    VarlinkErrorReply,
+    VarlinkInterface,
+    VarlinkMethodCall,
+    VarlinkMethodReply,
+    VarlinkMethodSignature,
+    varlinksignature,
+)
 from asyncvarlink.conversion import ConversionError
 
-from hal.api.interfaces import CardTerminal, ClaimedByAnother, Devices, NoSuchDevice, Printer, Scanner
+from hal.api.interfaces import BadRequest, CardTerminal, ClaimedByAnother, Devices, NoSuchDevice, Printer, Scanner
 from hal.api.records import Batch, Device, JobState, PaymentAnswer, PrinterProfile
 from hal.api.wire import Line, WireError, decode
 
@@ -25,6 +33,8 @@ BACKOFF_LAST_S = 1.0
 _log = logging.getLogger("kassa.hal.client")
 
 T = TypeVar("T")
+_Replies = asyncio.Queue[dict[str, Any] | None]
+"""Replies to one call; None when the connection was lost."""
 
 
 class HalGone(Exception):
@@ -38,7 +48,7 @@ class _ClientLine(Line):
 
     def __init__(self) -> None:
         super().__init__()
-        self._waiting: deque[asyncio.Queue[dict[str, Any] | None]] = deque()
+        self._waiting: deque[_Replies] = deque()
         self.ended = asyncio.Event()
 
     def data_received(self, data: bytes) -> None:
@@ -68,37 +78,59 @@ class _ClientLine(Line):
 
     async def call(self, interface: type[VarlinkInterface], method: str, parameters: dict[str, Any]) -> dict[str, Any]:
         """The reply's parameters. Raises the interface's errors, and HalGone."""
-        async for reply in self.stream(interface, method, parameters, more=False):
-            return reply
-        raise HalGone("no reply")
+        replies = self._send(interface, method, parameters, more=False)
+        _, reply = await self._reply(interface, method, replies)
+        return reply
 
     async def stream(
-        self, interface: type[VarlinkInterface], method: str, parameters: dict[str, Any], *, more: bool = True
+        self, interface: type[VarlinkInterface], method: str, parameters: dict[str, Any]
     ) -> AsyncIterator[dict[str, Any]]:
-        signature = varlinksignature(getattr(interface, method))
-        assert signature is not None
+        """The parameters of each reply. Raises as `call`."""
+        replies = self._send(interface, method, parameters, more=True)
+        continues = True
+        while continues:
+            continues, reply = await self._reply(interface, method, replies)
+            yield reply
+
+    def _send(
+        self, interface: type[VarlinkInterface], method: str, parameters: dict[str, Any], *, more: bool
+    ) -> _Replies:
         if self.ended.is_set():
             raise HalGone("not connected")
         given = {key: value for key, value in parameters.items() if value is not None}
-        json = signature.parameter_type.tojson(given)
-        replies: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+        json = _signature(interface, method).parameter_type.tojson(given)
+        call = VarlinkMethodCall(f"{interface.name}.{method}", json, more=more)
+        try:
+            self.send(call.tojson())
+        except WireError as error:
+            raise BadRequest(message=str(error)) from None
+        replies: _Replies = asyncio.Queue()
+        # A caller that is cancelled leaves its queue in line, so that its reply is not taken for the next one's.
         self._waiting.append(replies)
-        self.send(VarlinkMethodCall(f"{interface.name}.{method}", json, more=more).tojson())
-        while True:
-            # A caller that is cancelled leaves its queue in line, so that its reply is not taken for the next one's.
-            message = await replies.get()
-            if message is None:
-                raise HalGone("connection lost")
+        return replies
+
+    async def _reply(
+        self, interface: type[VarlinkInterface], method: str, replies: _Replies
+    ) -> tuple[bool, dict[str, Any]]:
+        message = await replies.get()
+        if message is None:
+            raise HalGone("connection lost")
+        try:
             reply = VarlinkMethodReply.fromjson(message)
-            if reply.error is not None:
-                interface.raise_error(reply)
-            try:
-                yield signature.return_type.fromjson(reply.parameters)
-            except ConversionError as error:
-                self.abort()
-                raise HalGone(f"the daemon speaks another version: {error.message}") from None
-            if not reply.continues:
-                return
+            if reply.error is None:
+                return reply.continues, _signature(interface, method).return_type.fromjson(reply.parameters)
+            interface.raise_error(reply)
+        except GenericVarlinkErrorReply as error:
+            raise HalGone(f"the daemon failed: {error}") from None
+        except (ConversionError, TypeError, ValueError) as error:
+            self.abort()
+            raise HalGone(f"the daemon speaks another version: {error!r}") from None
+
+
+def _signature(interface: type[VarlinkInterface], method: str) -> VarlinkMethodSignature:
+    signature = varlinksignature(getattr(interface, method))
+    assert signature is not None
+    return signature
 
 
 class _Backoff:
@@ -171,7 +203,11 @@ class HalClient:
     async def enable(self, device: str, *, enabled: bool) -> None:
         """Also kept for the next connect. HalGone then means that it takes effect only there."""
         self._enabled[device] = enabled
-        await self._ask(device, Scanner, "Enable", device=device, enabled=enabled)
+        try:
+            await self._ask(device, Scanner, "Enable", device=device, enabled=enabled)
+        except (BadRequest, NoSuchDevice):
+            del self._enabled[device]
+            raise
 
     async def profile(self, device: str) -> PrinterProfile:
         return cast(PrinterProfile, await self._ask("", Printer, "Profile", device=device))
@@ -225,7 +261,7 @@ class HalClient:
 
     async def _ask(self, line: str, interface: type[VarlinkInterface], method: str, **parameters: Any) -> Any:
         """The one value of the reply, or None. `line` is the device that must be claimed, or empty."""
-        chosen = self._lines.get(line) or self._lines.get("")
+        chosen = self._lines.get(line if line in self._held else "")
         if chosen is None:
             raise HalGone("not connected")
         reply = await chosen.call(interface, method, parameters)

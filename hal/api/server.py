@@ -12,7 +12,8 @@ import os
 import socket
 import stat
 import struct
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,7 @@ class Connection(Line):
                 frame = await self.next_frame()
                 await self._answer(decode(frame))
                 await self.drained()
-                # Neither of the above need ever wait; this lets the other connections and the devices in between
+                # None of this need ever wait; this lets the other connections and the devices in between
                 # two calls of a client that pours them in.
                 await asyncio.sleep(0)
         except WireError as error:
@@ -148,10 +149,12 @@ class Connection(Line):
     async def _answer(self, message: dict[str, Any]) -> None:
         oneway = message.get("oneway") is True
         try:
-            async for reply in self._replies(message):
-                if not oneway:
-                    self.send(reply)
-                    await self.drained()
+            # Closed here and now: left to the garbage collector, a stream would outlive its connection for a while.
+            async with aclosing(self._replies(message)) as replies:
+                async for reply in replies:
+                    if not oneway:
+                        self.send(reply)
+                        await self.drained()
         except VarlinkErrorReply as error:
             if not oneway:
                 self.send(error.tojson())
@@ -162,7 +165,7 @@ class Connection(Line):
             if not oneway:
                 self.send(GenericVarlinkErrorReply("kassa.Internal").tojson())
 
-    async def _replies(self, message: dict[str, Any]) -> Any:
+    async def _replies(self, message: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         try:
             call = VarlinkMethodCall.fromjson(message)
         except (TypeError, ValueError):

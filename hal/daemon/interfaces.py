@@ -53,10 +53,11 @@ class Session:
         return slot
 
     def held_terminals(self) -> list[tuple[str, TerminalDriver]]:
-        slots = [s for s in self.supervisor.slots.values() if s.holder is self and s.kind is Kind.terminal]
-        if not slots:
-            raise api.NotClaimed(device="terminal")
-        return [(slot.id, cast(TerminalDriver, slot.driver)) for slot in slots]
+        terminals = [slot for slot in self.supervisor.slots.values() if slot.kind is Kind.terminal]
+        held = [(slot.id, cast(TerminalDriver, slot.driver)) for slot in terminals if slot.holder is self]
+        if not held:
+            raise api.NotClaimed(device=" ".join(slot.id for slot in terminals))
+        return held
 
     def claim(self, slot: Slot) -> None:
         if slot.holder not in (None, self):

@@ -6,7 +6,10 @@ idle (5 s, then twice every 2 s), and `TCP_USER_TIMEOUT` while something is unac
 
 import asyncio
 import errno
+import fcntl
 import socket
+import struct
+import termios
 
 from hal.transports import DeviceGone
 
@@ -44,11 +47,19 @@ class TcpLink:
             raise _gone(error) from error
 
     def close(self) -> None:
+        sock: socket.socket = self._writer.get_extra_info("socket")
+        if not self._writer.is_closing() and _unacknowledged(sock):
+            # Otherwise the kernel would go on sending, and a printer would print the rest once it has paper again.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
 
 
 async def open_tcp(host: str, port: int, *, connect_timeout_s: float = 5.0, silent_limit_s: float = 9.0) -> TcpLink:
-    """Connect. DeviceGone("unreachable") when refused, unknown, or not answered within the time."""
+    """Connect. DeviceGone("unreachable") when refused, unknown, or not answered within the time.
+
+    `silent_limit_s`: how long data may stay unacknowledged. It also counts while the far end takes none, so a device
+    that may pause needs a longer one.
+    """
     try:
         reader, writer = await asyncio.wait_for(
             asyncio.open_connection(host, port, limit=_READ_BYTES), connect_timeout_s
@@ -73,6 +84,15 @@ def _watch_the_line(sock: socket.socket, silent_limit_s: float) -> None:
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 2)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 2)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(silent_limit_s * 1000))
+
+
+def _unacknowledged(sock: socket.socket) -> int:
+    """Bytes the far end has not taken yet (SIOCOUTQ, tcp(7))."""
+    try:
+        (count,) = struct.unpack("i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)))
+    except (OSError, ValueError):  # closed already
+        return 0
+    return int(count)
 
 
 def _gone(error: OSError) -> DeviceGone:

@@ -7,6 +7,7 @@ errors leave this module as they are (apsw.Error); `store` decides what they mea
 import ctypes
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
@@ -121,8 +122,10 @@ class Database:
             connection.execute(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT")
             self._sync_folder()
         connection.set_wal_hook(self._on_commit)
-        if not self._vfs and wal_path(self.path).exists():
-            wal.preallocate(wal_path(self.path))
+        if not self._vfs:
+            # On a full disk the log merely stays short: slower, and no reason to refuse.
+            with suppress(OSError):
+                wal.preallocate(wal_path(self.path))
 
     def _refuse_lost_log(self) -> None:
         recovered = self._connection.execute("PRAGMA wal_checkpoint(NOOP)").get
@@ -170,17 +173,17 @@ class Database:
         newest = self._connection.execute("SELECT max(place) FROM records").get
         return (0, 0) if newest is None else split(newest)
 
-    def certificates(self) -> dict[int, str]:
-        return self._texts("SELECT ep, certificate FROM certificates ORDER BY ep")
+    def certificates(self) -> dict[int, bytes]:
+        return self._texts("SELECT ep, CAST(certificate AS BLOB) FROM certificates ORDER BY ep")
 
     def add_certificate(self, ep: int, certificate: str) -> None:
         self._connection.execute("INSERT INTO certificates VALUES (?, ?)", (ep, certificate))
 
-    def acknowledgements(self) -> dict[int, str]:
-        return self._texts("SELECT ep, acknowledgement FROM acknowledgements ORDER BY ep")
+    def acknowledgements(self) -> dict[int, bytes]:
+        return self._texts("SELECT ep, CAST(acknowledgement AS BLOB) FROM acknowledgements ORDER BY ep")
 
-    def _texts(self, query: str) -> dict[int, str]:
-        return {int(ep): str(text) for ep, text in self._connection.execute(query)}
+    def _texts(self, query: str) -> dict[int, bytes]:
+        return {int(ep): bytes(text) for ep, text in self._connection.execute(query)}
 
     def put_acknowledgement(self, ep: int, hwm: int, text: str) -> None:
         """Durable on return. The trigger refuses to go back."""
@@ -211,4 +214,10 @@ def rows(connection: apsw.Connection, ep: int, after_seq: int) -> Iterator[Row]:
         "SELECT place, data, signature FROM records WHERE place > ? AND place < ? ORDER BY place",
         (base + max(after_seq, 0), place(ep + 1, 0)),
     )
-    return ((at - base, data, signature) for at, data, signature in cursor)
+    seq = after_seq
+    try:
+        for at, data, signature in cursor:
+            seq = at - base
+            yield seq, data, signature
+    except apsw.CorruptError as error:
+        raise Damaged("file", ep, seq + 1, f"the file's pages do not hold together: {error}") from None

@@ -67,7 +67,7 @@ def translate(error: BaseException, path: Path) -> None:
     """Foreign errors of opening, in this module's words."""
     if isinstance(error, apsw.NotADBError):
         raise WrongJournal(f"{path} is not a Kassa journal") from None
-    if isinstance(error, apsw.CorruptError):
+    if isinstance(error, apsw.CorruptError | UnicodeDecodeError):
         raise Damaged("file", 0, 0, f"its pages do not hold together: {error}") from None
     if isinstance(error, apsw.Error | OSError):
         raise OutOfService(f"{path} cannot be opened: {error}") from None

@@ -70,9 +70,9 @@ def show(
         return
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in ("ep", "seq"):
-        table.add_column(column, justify="right")
-    for column in ("time (UTC)", "type", "actor", "transaction", "body"):
-        table.add_column(column, no_wrap=True, overflow="ellipsis")
+        table.add_column(column, justify="right", no_wrap=True, min_width=len(column))
+    for column, width in (("time (UTC)", 19), ("type", 12), ("actor", 8), ("transaction", 8), ("body", 8)):
+        table.add_column(column, no_wrap=True, overflow="ellipsis", min_width=width)
     for entry in found:
         table.add_row(*_cells(entry))
     console = Console()

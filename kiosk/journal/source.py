@@ -57,7 +57,7 @@ class Source:
             raise Unreadable(f"{path} cannot be opened: {error}") from None
         try:
             self._prepare()
-        except apsw.Error as error:
+        except (apsw.Error, ValueError) as error:
             self._connection.close()
             raise Unreadable(f"{path} is not a Kassa journal: {error}") from None
         except BaseException:
@@ -89,13 +89,13 @@ class Source:
 
     def _texts(self, table: str, column: str, kind: type[_T]) -> dict[int, _T]:
         rows = self._connection.execute(
-            f"SELECT ep, CASE WHEN length({column}) <= {_MAX_TEXT_BYTES} THEN {column} END FROM {table} "
+            f"SELECT ep, CASE WHEN length({column}) <= {_MAX_TEXT_BYTES} THEN CAST({column} AS BLOB) END FROM {table} "
             f"ORDER BY ep LIMIT {_MAX_TEXTS}"
         ).fetchall()
         found: dict[int, _T] = {}
         for ep, text in rows:
             try:
-                found[int(str(ep))] = msgspec.json.decode(str(text), type=kind)
+                found[int(str(ep))] = msgspec.json.decode(text if isinstance(text, bytes) else b"", type=kind)
             except (msgspec.MsgspecError, ValueError) as error:
                 raise Unreadable(f"{self.path}: the {column} of epoch {ep} is unreadable: {error}") from None
         return found

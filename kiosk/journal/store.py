@@ -266,18 +266,16 @@ class Journal:
     def tail(self, from_seq: int = 1) -> Iterator[Record]:
         """The current epoch's records from `from_seq` on, oldest first, up to the head as it is now.
 
-        Trusts what `open` has verified. Do not append before it is used up.
+        Trusts what `open` has verified. Do not append before it is used up. Raises Damaged.
         """
-        for _, data, _ in self._database.rows(self._ep, from_seq - 1):
-            yield _records.decode(data)
+        for seq, data, _ in self._database.rows(self._ep, from_seq - 1):
+            yield _decoded(self._ep, seq, data)
 
     def backward(self) -> Iterator[Record]:
-        """The current epoch's records, newest first: to find where a replay has to begin."""
+        """The current epoch's records, newest first: to find where a replay has to begin. Raises Damaged."""
         for seq in range(self.head().seq, 0, -1):
             found = self._database.find(self._ep, seq)
-            if found is None:
-                raise Damaged("gap", self._ep, seq, "the record is missing")
-            yield _records.decode(found[0])
+            yield _decoded(self._ep, seq, b"" if found is None else found[0])
 
     # Acknowledging
 
@@ -339,3 +337,10 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _decoded(ep: int, seq: int, data: bytes) -> Record:
+    try:
+        return _records.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Damaged("bad_field", ep, seq, f"the record is missing or unreadable: {error}") from None

@@ -90,7 +90,8 @@ class Desk:
             else:
                 print(f"desk: {line}", file=sys.stderr, flush=True)
 
-        process = Process(name, command, self._folders.log / f"{name}.log", on_restart=restarted)
+        log, pid_file = self._folders.log / f"{name}.log", self._folders.run / f"{name}.pid"
+        process = Process(name, command, log, pid_file, on_restart=restarted)
         process.start()
         self._processes.append(process)
         return process

@@ -20,13 +20,15 @@ class StartFailed(Exception):
 
 
 class Process:
-    """A named child. Its output goes to `log`; `on_restart` is told each time it was started anew."""
+    """A named child. Its output goes to `log`, its process id to `pid_file`; `on_restart` is told each time it was
+    started anew."""
 
     def __init__(
         self,
         name: str,
         command: Sequence[str],
         log: Path,
+        pid_file: Path,
         *,
         environment: Mapping[str, str] | None = None,
         on_restart: Callable[[str], None] = lambda line: None,
@@ -34,6 +36,7 @@ class Process:
         self.name = name
         self._command = list(command)
         self._log = log
+        self._pid_file = pid_file
         self._environment = dict(environment or {})
         self._on_restart = on_restart
         self._ending = threading.Event()
@@ -44,11 +47,6 @@ class Process:
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notify.bind("\0" + self._notify_name)
         self._watcher = threading.Thread(target=self._watch, name=f"watch {name}", daemon=True)
-
-    @property
-    def pid(self) -> int:
-        assert self._child is not None
-        return self._child.pid
 
     def start(self) -> None:
         """Begin the process; returns at once."""
@@ -83,6 +81,7 @@ class Process:
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
+        self._pid_file.unlink(missing_ok=True)
         self._notify.close()
         if self._watcher.is_alive():
             self._watcher.join()
@@ -100,6 +99,7 @@ class Process:
             self._child = subprocess.Popen(
                 self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, process_group=0
             )
+        self._pid_file.write_text(f"{self._child.pid}\n")
 
     def _watch(self) -> None:
         while True:

@@ -19,7 +19,7 @@ RECORDINGS = Path(__file__).parents[1] / "recordings"
 
 @dataclass(frozen=True)
 class Step:
-    """`>` expects bytes, `<` sends bytes; else a word: connection, silence."""
+    """`>` expects bytes, `<` sends bytes; else a word: connection, silence, paper."""
 
     kind: str
     data: bytes = b""
@@ -36,6 +36,8 @@ def parse(text: str) -> Iterator[Step]:
             yield from load(rest.strip())
         elif word in ("<", ">"):
             yield Step(word, _bytes(rest.split()))
+        elif word == "nuls":
+            yield Step(">", bytes(256))
         elif word and not word.startswith("#"):
             yield Step(word)
 
@@ -48,7 +50,10 @@ def _bytes(tokens: list[str]) -> bytes:
 
 
 class Device:
-    """Serves one script; `heard` is every byte of the lane per connection, `error` what did not match."""
+    """Serves one script; `heard` is every byte of the lane per connection, `error` what did not match.
+
+    At the word `paper` it waits until the test sets the event of that name.
+    """
 
     def __init__(self, steps: Sequence[Step], *, reset: bool = False, fragment: int = 0) -> None:
         self._steps = iter(steps)
@@ -57,7 +62,9 @@ class Device:
         self.heard: list[bytes] = []
         self.error = ""
         self.over = asyncio.Event()
+        self.paper = asyncio.Event()
         self.port = 0
+        self.rest_bytes = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.heard.append(b"")
@@ -75,6 +82,12 @@ class Device:
         for step in self._steps:
             if step.kind == "connection":
                 return
+            if step.kind == "paper":
+                await self.paper.wait()
+                continue
+            if step.kind == "count":
+                await self._count(reader)
+                return
             if step.kind == "silence":
                 self.over.set()
                 self.heard[-1] += await reader.read(-1)
@@ -87,6 +100,14 @@ class Device:
             if data != step.data:
                 self.error = f"expected {step.data.hex(' ')}, heard {data.hex(' ')}"
                 return
+        self.over.set()
+
+    async def _count(self, reader: asyncio.StreamReader) -> None:
+        try:
+            while data := await reader.read(65536):
+                self.rest_bytes += len(data)
+        except ConnectionError:
+            pass
         self.over.set()
 
     async def _send(self, writer: asyncio.StreamWriter, data: bytes) -> None:
@@ -150,8 +171,15 @@ class Reports:
                 self._news.clear()
                 await self._news.wait()
 
+    @property
+    def last(self) -> tuple[Condition, str]:
+        return self.conditions[-1] if self.conditions else (Condition.absent, "")
+
     async def ready(self) -> None:
-        await self.until(lambda: bool(self.conditions) and self.conditions[-1][0] is Condition.ready)
+        await self.until(lambda: self.last[0] is Condition.ready)
+
+    async def fault(self, reason: str) -> None:
+        await self.until(lambda: self.last == (Condition.fault, reason))
 
     def only(self, kind: type) -> list[Part]:
         return [part for part in self.parts if isinstance(part, kind)]

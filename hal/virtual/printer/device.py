@@ -32,9 +32,7 @@ class VirtualPrinter:
     One connection is served at a time; a few more wait their turn, as on the real interface.
     """
 
-    def __init__(
-        self, *, port: int = 0, speed_mm_s: float = 0.0, on_change: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, *, port: int = 0, speed_mm_s: float = 0.0, on_change: Callable[[], None] = lambda: None) -> None:
         self.speed_mm_s = speed_mm_s
         self.receipts: list[Receipt] = []
         self.condition = Condition()

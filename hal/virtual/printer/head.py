@@ -212,9 +212,7 @@ class Head:
     def _raster(self, args: bytes) -> None:
         """GS v 0 m xL xH yL yH d…"""
         scale = args[1] & 0x03
-        self._dots(
-            args[6:], (args[2] | args[3] << 8) * 8, args[4] | args[5] << 8, 1 + (scale & 1), 1 + (scale >> 1)
-        )
+        self._dots(args[6:], (args[2] | args[3] << 8) * 8, args[4] | args[5] << 8, 1 + (scale & 1), 1 + (scale >> 1))
 
     def _dots(self, data: bytes, width: int, height: int, across: int, down: int) -> None:
         image = _raster_image(data, width, height, across, down)
@@ -242,9 +240,7 @@ class Head:
                 if bits >> (stride * 8 - 1 - row) & 1:
                     dots[column, row] = 1  # type: ignore[index]
         across = 1 if args[0] in (1, 33) else 2
-        image = image.resize(
-            (image.width * across, image.height * (1 if tall else 3)), Image.Resampling.NEAREST
-        )
+        image = image.resize((image.width * across, image.height * (1 if tall else 3)), Image.Resampling.NEAREST)
         self._line.append(_Piece(self._x, image.width, image.height, image=image))
         self._x += image.width
 

@@ -68,9 +68,7 @@ class Link:
 
     async def _listen(self) -> None:
         if self.cable and self._server is None:
-            self._server = await asyncio.start_server(
-                self._connected, "127.0.0.1", self.port, limit=READ_BYTES
-            )
+            self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port, limit=READ_BYTES)
             self.port = self._server.sockets[0].getsockname()[1]
 
     async def _hang_up(self) -> None:

@@ -51,9 +51,7 @@ def _put_run(dots: Image.Image, run: Run) -> None:
     if style.underline and not style.reverse:
         draw = ImageDraw.Draw(dots)
         bottom = run.y + height - 1
-        draw.rectangle(
-            (run.x, bottom - style.underline + 1, run.x + run.pitch * len(run.text) - 1, bottom), 1
-        )
+        draw.rectangle((run.x, bottom - style.underline + 1, run.x + run.pitch * len(run.text) - 1, bottom), 1)
 
 
 @lru_cache(maxsize=4096)

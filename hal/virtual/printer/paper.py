@@ -108,8 +108,7 @@ class Receipt:
             "qr": self.qr,
             "barcodes": [p.meaning for p in pictures if p.kind == "barcode"],
             "pictures": [
-                {"x": p.x, "y": p.y, "width": p.image.width, "height": p.image.height, "kind": p.kind}
-                for p in pictures
+                {"x": p.x, "y": p.y, "width": p.image.width, "height": p.image.height, "kind": p.kind} for p in pictures
             ],
             "raw_base64": base64.b64encode(self.raw).decode("ascii"),
         }

@@ -46,8 +46,9 @@ Message = Scanned | Rubbish
 def _presentable(raw: bytes) -> str:
     try:
         text = raw.decode("utf-8")
-    except UnicodeDecodeError:
-        text = raw.decode("latin-1")
+    except UnicodeDecodeError as error:
+        cut = error.reason == "unexpected end of data" and len(raw) == MAX_READ_BYTES
+        text = raw[: error.start].decode("utf-8") if cut else raw.decode("latin-1")
     return "".join(char if char.isprintable() or char == GS else REPLACEMENT for char in text)
 
 

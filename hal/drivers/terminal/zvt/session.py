@@ -1,7 +1,6 @@
 """One connection to a terminal: messages in their order, answers within their time (PA00P016, 5.2.5 and 5.2.6)."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,8 +20,8 @@ from hal.drivers.terminal.zvt.codec import (
 )
 from hal.drivers.terminal.zvt.words import FUNCTION_NOT_POSSIBLE
 from hal.transports import DeviceGone, Link
+from hal.transports.inbox import Inbox
 
-_WAITING_MESSAGES = 64
 _SET_CLOCK = 0x0401
 
 
@@ -47,57 +46,19 @@ class Timing:
     reverse_s: float = 180.0
 
 
-class Session:
+class Session(Inbox[Message]):
     """Sends one command at a time and hands out what the terminal says. `gone` is set when the line has ended."""
 
     def __init__(self, link: Link, timing: Timing) -> None:
-        self._link = link
-        self._decoder = Decoder()
-        self._messages: deque[Message] = deque()
-        self._wake = asyncio.Event()
-        self._room = asyncio.Event()
+        decoder = Decoder()
+        super().__init__(link, decoder.feed, lambda: decoder.broken)
+        self._line = link
         self.timing = timing
-        self.gone: DeviceGone | None = None
-
-    async def pump(self) -> None:
-        """Read until the line ends. What came before its end is still handed out."""
-        try:
-            while True:
-                data = await self._link.read()
-                self._messages.extend(self._decoder.feed(data))
-                self._wake.set()
-                if self._decoder.broken:
-                    raise DeviceGone("protocol", self._decoder.broken)
-                while len(self._messages) > _WAITING_MESSAGES:
-                    self._room.clear()
-                    await self._room.wait()
-        except DeviceGone as gone:
-            self.gone = gone
-            self._wake.set()
-
-    def poke(self) -> None:
-        """Let whoever waits in `next` look at its wishes again."""
-        self._wake.set()
-
-    async def next(self, timeout_s: float, unless: Callable[[], bool] = lambda: False) -> Message | None:
-        """The next message, or None as soon as `unless` holds. TimeoutError, or DeviceGone after the last message."""
-        deadline = asyncio.get_running_loop().time() + timeout_s
-        while True:
-            if unless():
-                return None
-            if self._messages:
-                self._room.set()
-                return self._messages.popleft()
-            if self.gone:
-                raise self.gone
-            self._wake.clear()
-            async with asyncio.timeout_at(deadline):
-                await self._wake.wait()
 
     async def send(self, data: bytes) -> None:
         if self.gone:
             raise self.gone
-        await self._link.write(data, self.timing.write_s)
+        await self._line.write(data, self.timing.write_s)
 
     async def ack(self) -> None:
         await self.send(commands.ACK)
