@@ -51,7 +51,10 @@ def chain(char: str, language: str, *, proportional: bool) -> tuple[str, ...]:
         return ("sans", "cjk", "wide_sans") if narrow else ("cjk", "sans", "wide_sans")
     if not narrow:
         return ("cjk", "wide_sans")
-    return ("cjk_mono", "mono", "wide_sans") if language.startswith("zh") else ("mono", "wide_sans", "cjk_mono")
+    # Noto's mono has a pitch of half an em for ASCII only; it goes best with Chinese beside it.
+    if char.isascii() and language.startswith("zh"):
+        return ("cjk_mono", "mono")
+    return ("mono", "wide_sans", "cjk_mono")
 
 
 @lru_cache(maxsize=8192)
