@@ -96,11 +96,11 @@ class ZvtTerminal:
         finally:
             self._session = None
             self._unready(self._why_not)
-            pump.cancel()
-            await asyncio.gather(pump, return_exceptions=True)
             link.close()
             while self._jobs:
                 self._jobs.popleft().drop(self._why_not)
+            pump.cancel()
+            await asyncio.gather(pump, return_exceptions=True)  # last: a cancellation here may end this function
 
     async def _step(self, session: Session) -> None:
         """One job, or one unasked message, or one enquiry."""
