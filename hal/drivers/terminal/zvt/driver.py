@@ -107,8 +107,9 @@ class ZvtTerminal:
         if self._jobs:
             await self._jobs.popleft().run(session)
             return
+        quiet_s = self._timing.enquiry_interval_s if self._ready.is_set() else self._timing.retry_s
         try:
-            message = await session.next(self._timing.enquiry_interval_s, unless=lambda: bool(self._jobs))
+            message = await session.next(quiet_s, unless=lambda: bool(self._jobs))
         except TimeoutError:
             await self._enquire(session)
             return
