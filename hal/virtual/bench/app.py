@@ -83,9 +83,7 @@ def body(*allowed: str, required: tuple[str, ...] = ()) -> dict[str, Any]:
 def _page(app: Flask, shop: Shop | None) -> None:
     @app.get("/")
     def page() -> str:
-        return render_template(
-            "bench.html", categories=shop.categories if shop else [], shop=shop is not None
-        )
+        return render_template("bench.html", categories=shop.categories if shop else [], shop=shop is not None)
 
     @app.get("/shop")
     def shelf() -> Response:
@@ -198,9 +196,7 @@ def summary(receipt: Receipt) -> dict[str, Any]:
 
 def _set_paper(devices: Devices, state: str, sent: dict[str, Any]) -> None:
     left = sent.get("left_mm")
-    if left is not None and (
-        isinstance(left, bool) or not isinstance(left, int | float) or not 0 < left <= 1e5
-    ):
+    if left is not None and (isinstance(left, bool) or not isinstance(left, int | float) or not 0 < left <= 1e5):
         raise Refused(f"left_mm {left!r} is not a number above 0, at most 100000")
     devices.call(lambda: devices.printer.set_paper(present=state == "ok", left_mm=left))
 

@@ -39,9 +39,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--dir", type=Path, required=True, help="where scanner, bench.json and ledger live")
     parser.add_argument("--port", type=_port, default=8070, help="of the bench's page (default 8070)")
-    parser.add_argument(
-        "--terminal-port", type=_port, default=20007, help="of the ZVT terminal (default 20007)"
-    )
+    parser.add_argument("--terminal-port", type=_port, default=20007, help="of the ZVT terminal (default 20007)")
     parser.add_argument("--printer-port", type=_port, default=9100, help="of the printer (default 9100)")
     parser.add_argument("--shop", type=Path, help="CSV of products for the shelf")
     parser.add_argument("--ledger", type=Path, help="what was charged (default DIR/ledger.jsonl)")

@@ -34,9 +34,7 @@ class Shop:
             with path.open(encoding="utf-8-sig", newline="") as file:
                 reader = csv.DictReader(file)
                 if "code" not in (reader.fieldnames or []):
-                    raise ValueError(
-                        f"{path}: no column named code; needed are code, name_en, price, category"
-                    )
+                    raise ValueError(f"{path}: no column named code; needed are code, name_en, price, category")
                 for _, row in zip(range(ROW_LIMIT), reader, strict=False):
                     rows += _row(row)
         except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -75,9 +73,7 @@ def _spread(found: list[Product], limit: int) -> list[Product]:
 
 
 def _row(row: dict[str, Any]) -> list[tuple[Product, str]]:
-    cells = {
-        str(key): value.strip()[:FIELD_LIMIT] for key, value in row.items() if key and isinstance(value, str)
-    }
+    cells = {str(key): value.strip()[:FIELD_LIMIT] for key, value in row.items() if key and isinstance(value, str)}
     name = cells.get("name_en") or next((v for k, v in cells.items() if k.startswith("name") and v), "")
     if not cells.get("code") or not name:
         return []

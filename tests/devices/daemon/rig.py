@@ -27,9 +27,9 @@ from hal.api.records import (
     PrinterProfile,
     Read,
 )
+from hal.api.server import Connection, Server, listen
 from hal.daemon.hub import Hub
 from hal.daemon.interfaces import Session, registry_for
-from hal.api.server import Connection, Server, listen
 from hal.daemon.supervisor import Supervisor
 from hal.drivers.contract import Busy, NotAwaited, Reporter
 from hal.transports import DeviceGone

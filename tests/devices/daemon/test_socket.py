@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from hal.api.interfaces import MAX_FRAME_BYTES
-from hal.api.wire import Framer, WireError
 from hal.api.server import MAX_CONNECTIONS, SocketTaken, listen
+from hal.api.wire import Framer, WireError
 from tests.devices.daemon.rig import Wire, rig
 
 HOSTILE: dict[str, bytes] = {
