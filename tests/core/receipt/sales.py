@@ -4,7 +4,18 @@ import msgspec
 
 from kiosk.core.state import Shop
 from kiosk.receipt.document import Document, compose
-from kiosk.records.sale import CardReferences, Currency, Line, LineKind, Price, Quantity, Sale, TaxTotal, Tender
+from kiosk.records.sale import (
+    CardReferences,
+    Currency,
+    Discount,
+    Line,
+    LineKind,
+    Price,
+    Quantity,
+    Sale,
+    TaxTotal,
+    Tender,
+)
 
 DKK = Currency("DKK", 2)
 WALL_MS = 1_795_300_000_000
@@ -78,6 +89,7 @@ def line(
     rate_bp: int = 2500,
     reason: str = "",
     voids: str = "",
+    discounts: list[Discount] | None = None,
 ) -> Line:
     amount = gross_minor if unit_price is None else unit_price
     return Line(
@@ -93,6 +105,7 @@ def line(
         parent=parent,
         reason=reason,
         voids=voids,
+        discounts=discounts or [],
     )
 
 

@@ -12,7 +12,7 @@ import kiosk.receipt
 from kiosk.receipt.blocks import Banner, Barcode, Card, Item, Pair, Qr, TaxTable, Text, Total
 from kiosk.receipt.document import Document, DocumentError, from_json, to_json
 from kiosk.receipt.fiscal import check_scheme
-from kiosk.records.sale import CardReferences, Currency, Foreign, Line, Quantity, TaxTotal, Tender
+from kiosk.records.sale import CardReferences, Currency, Discount, Foreign, Line, Quantity, TaxTotal, Tender
 from tests.core.receipt.sales import DKK, NAMES, SHOPS, card, issue, line, numbered, sale, typical
 
 LANGUAGES = tuple(SHOPS)
@@ -100,6 +100,8 @@ DIFFERENCES: dict[str, dict[str, object]] = {
     "charged less than its price": {"gross_minor": 1200, "unit_price": 1250},
     "tax": {"category": "Z", "rate_bp": 0},
     "void": {"gross_minor": -1250, "quantity": Quantity(-1), "voids": "n0"},
+    "void of a void": {"gross_minor": 1250, "quantity": Quantity(1), "voids": "n0"},
+    "discount": {"discounts": [Discount("r1", "1", "staff", 0)]},
     "weighed": {"quantity": Quantity(1000, 3, "kg"), "unit_price": 1250},
     "reason": {"reason": "damaged"},
     "kind": {"kind": "fee"},
@@ -184,7 +186,7 @@ def test_prices_without_tax_lead_to_the_total_by_way_of_the_tax() -> None:
 
 def test_only_payments_that_stand_are_shown() -> None:
     states = ("declined", "cancelled", "unknown", "reversed", "open", "sent")
-    failed = [Tender(f"t{i}", "card", state, 77777) for i, state in enumerate(states)]  # type: ignore[arg-type]
+    failed = [Tender(f"t{i}", "card", state, 77777, 77777) for i, state in enumerate(states)]  # type: ignore[arg-type]
     document = issue(sale(numbered([each("Milk", 1250)]), tenders=[*failed, card(1250)]))
     assert "777,77" not in words(document)
     assert [pair.right for pair in of(document, Pair) if pair.left == "Visa"] == ["12,50"]
