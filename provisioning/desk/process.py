@@ -46,31 +46,30 @@ class Process:
         self._notify_name = f"kassa-{os.getpid()}-{name}"
         self._notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notify.bind("\0" + self._notify_name)
+        self._lock = threading.Lock()  # between a restart and the end
+        self._ready = threading.Event()
+        self._over = threading.Event()
+        # Read for as long as the child lives: a full socket would block the child in its next sd_notify.
+        self._listener = threading.Thread(target=self._listen, name=f"notify {name}", daemon=True)
         self._watcher = threading.Thread(target=self._watch, name=f"watch {name}", daemon=True)
 
     def start(self) -> None:
         """Begin the process; returns at once."""
+        self._listener.start()
         self._spawn()
         self._watcher.start()
 
     def ready(self, timeout_s: float) -> None:
         """Wait for READY=1. Raises StartFailed."""
-        deadline = time.monotonic() + timeout_s
-        while True:
-            self._notify.settimeout(min(0.2, max(0.01, deadline - time.monotonic())))
-            try:
-                if b"READY=1" in self._notify.recv(4096).split(b"\n"):
-                    return
-            except TimeoutError:
-                pass
-            if self._ending.is_set():
-                raise StartFailed(f"{self.name} ended at once:\n{self.last_lines()}")
-            if time.monotonic() > deadline:
-                raise StartFailed(f"{self.name} was not ready within {timeout_s:.0f} s:\n{self.last_lines()}")
+        if not self._ready.wait(timeout_s):
+            raise StartFailed(f"{self.name} was not ready within {timeout_s:.0f} s:\n{self.last_lines()}")
+        if self._over.is_set():
+            raise StartFailed(f"{self.name} ended at once:\n{self.last_lines()}")
 
     def stop(self) -> None:
         """SIGTERM, and SIGKILL after STOP_S; by pid, and only this child."""
-        self._ending.set()
+        with self._lock:
+            self._ending.set()
         child = self._child
         if child is None:
             return
@@ -101,6 +100,17 @@ class Process:
             )
         self._pid_file.write_text(f"{self._child.pid}\n")
 
+    def _listen(self) -> None:
+        while not self._ending.is_set():
+            try:
+                told = self._notify.recv(4096)
+            except OSError:
+                return
+            if b"READY=1" in told.split(b"\n"):
+                if self._ready.is_set():
+                    self._on_restart(f"{self.name} is ready again")
+                self._ready.set()
+
     def _watch(self) -> None:
         while True:
             assert self._child is not None
@@ -112,11 +122,13 @@ class Process:
             if len(self._restarts) >= MAX_RESTARTS or (code == 2 and not self._restarts):
                 # Exit 2 is "I cannot run with this configuration": trying again changes nothing.
                 self._on_restart(f"{self.name} ended with {code} and is not started again; see {self._log}")
-                self._ending.set()
+                self._over.set()
+                self._ready.set()
                 return
             self._restarts.append(now)
             self._ending.wait(RESTART_WAIT_S)
-            if self._ending.is_set():
-                return
-            self._on_restart(f"{self.name} ended with {code}; started again")
-            self._spawn()
+            with self._lock:
+                if self._ending.is_set():
+                    return
+                self._on_restart(f"{self.name} ended with {code}; started again")
+                self._spawn()

@@ -4,17 +4,20 @@ import contextlib
 import json
 import os
 import queue
+import re
 import signal
 import subprocess
 import sys
 import threading
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Error as PlaywrightError
 
 ROOT = Path(__file__).resolve().parents[3]
 START_S = 60.0
@@ -89,6 +92,23 @@ class LaneUnderTest:
         path = self.state / "bench" / "ledger.jsonl"
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
+    def captured(self) -> list[dict[str, Any]]:
+        """What stays charged: captures without those that were reversed."""
+        entries = self.ledger()
+        taken_back = {e["reverses"] for e in entries if e["outcome"] == "reversed"}
+        return [e for e in entries if e["outcome"] == "captured" and e["receipt"] not in taken_back]
+
+    def waits_for_card(self) -> None:
+        """Until the terminal asks for a card."""
+        self.until(lambda: self.bench_get("/state")["terminal"]["waiting_for_card"])
+
+    def until(self, condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
+        """For what nobody announces: ask until it is so."""
+        deadline = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < deadline, "it did not become so in time"
+            time.sleep(0.05)
+
     # The cloud
 
     def cloud(self, path: str) -> Any:
@@ -112,6 +132,14 @@ class LaneUnderTest:
     def kill(self, name: str) -> None:
         """kill -9 of one process; the desk starts it again."""
         os.kill(self.pid(name), signal.SIGKILL)
+
+    def kill_and_wait(self, name: str) -> None:
+        """kill -9, and wait until the desk says that its successor is ready."""
+        self.kill(name)
+        while (line := self._lines.get(timeout=START_S)) is not None:
+            if json.loads(line)["words"] == f"{name} is ready again":
+                return
+        raise AssertionError("the desk ended")
 
     def log(self, name: str) -> str:
         return (self.state / "log" / f"{name}.log").read_text(errors="replace")
@@ -140,6 +168,35 @@ class Customer:
         expect(self.page.locator("#kassa")).to_have_attribute("data-screen", screen, timeout=STEP_MS)
         if prompt is not None:
             expect(self.page.locator("#kassa")).to_have_attribute("data-prompt", prompt, timeout=STEP_MS)
+
+    def screen(self) -> str:
+        return self.page.locator("#kassa").get_attribute("data-screen") or ""
+
+    def sees_one_of(self, *screens: str) -> str:
+        """Wait until one of these is shown; which."""
+        expect(self.page.locator("#kassa")).to_have_attribute(
+            "data-screen", re.compile("|".join(screens)), timeout=STEP_MS
+        )
+        return self.screen()
+
+    def at_rest(self) -> None:
+        """The attract screen, whatever the last customer left."""
+        if self.sees_one_of("attract", "thanks") == "thanks":
+            self.touches("finish")
+        self.sees("attract")
+
+    def comes_back(self) -> None:
+        """After a restart of the kiosk the window opens the page with the new boot's token."""
+        self.lane.until(self._opened)
+
+    def _opened(self) -> bool:
+        try:
+            token = (self.lane.state / "run" / "window.token").read_text()
+            base = self.lane.address["kiosk"].partition("/?")[0]
+            self.page.goto(f"{base}/?token={token}")
+        except (OSError, PlaywrightError):
+            return False
+        return self.page.locator("#kassa").count() == 1
 
     def reads(self, text: str) -> None:
         """Wait until these words stand on the page."""
