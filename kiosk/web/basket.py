@@ -51,7 +51,9 @@ def item_count(sale: Sale | None) -> int:
     if sale is None:
         return 0
     standing = [line for line in _standing(sale.lines) if not line.parent and line.kind == "item"]
-    return sum(line.quantity.value if line.quantity.unit == "each" and not line.quantity.scale else 1 for line in standing)
+    return sum(
+        line.quantity.value if line.quantity.unit == "each" and not line.quantity.scale else 1 for line in standing
+    )
 
 
 def _standing(lines: Iterable[Line]) -> list[Line]:

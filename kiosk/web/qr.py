@@ -21,9 +21,7 @@ def qr_svg(text: str) -> Markup:
     code.make(fit=True)
     matrix = code.get_matrix()
     size = len(matrix)
-    path = "".join(
-        f"M{x} {y}h1v1h-1z" for y, modules in enumerate(matrix) for x, dark in enumerate(modules) if dark
-    )
+    path = "".join(f"M{x} {y}h1v1h-1z" for y, modules in enumerate(matrix) for x, dark in enumerate(modules) if dark)
     return Markup(
         f'<svg viewBox="0 0 {size} {size}" shape-rendering="crispEdges" aria-hidden="true" focusable="false">'
         f'<path fill="#fff" d="M0 0h{size}v{size}H0z"/><path fill="#000" d="{path}"/></svg>'

@@ -94,7 +94,10 @@ def prompt_view(prompt: Prompt, words: Translator) -> PromptView:
             return PromptView("item_not_found", "barcode", t(title), t(body), text)
         case Refused(what="void", name=names):
             name, code = pick(names, words.language)
-            title, body = N_("Staff can take this off"), N_("It stays in your basket until a member of staff removes it.")
+            title, body = (
+                N_("Staff can take this off"),
+                N_("It stays in your basket until a member of staff removes it."),
+            )
             return PromptView("refused", "staff", t(title), t(body), name, html_lang(code))
         case Refused(rule=rule, name=names):
             name, code = pick(names, words.language)
@@ -111,7 +114,9 @@ def prompt_view(prompt: Prompt, words: Translator) -> PromptView:
         case NotForSale(name=names):
             name, code = pick(names, words.language)
             body = N_("It was not added. Please take it to the staffed till.")
-            return PromptView("not_for_sale", "barcode", t(N_("This till cannot sell this")), t(body), name, html_lang(code))
+            return PromptView(
+                "not_for_sale", "barcode", t(N_("This till cannot sell this")), t(body), name, html_lang(code)
+            )
         case _:
             return _plain_prompt(prompt, words)
 
@@ -184,7 +189,8 @@ def _special(state: State, name: Screen, words: Translator) -> dict[str, object]
 def _card(state: State, words: Translator) -> dict[str, object]:
     payment = state.payment
     if payment is None:
-        return {"step": words.t(say.STEPS["connecting"].title), "art_name": "wait", "stoppable": False, "terminal_text": ""}
+        first = say.STEPS["connecting"].title
+        return {"step": words.t(first), "art_name": "wait", "stoppable": False, "terminal_text": ""}
     step = say.STEPS.get(payment.progress, say.STEPS["other"])
     if payment.phase == "aborting":
         step = say.ABORTING

@@ -29,8 +29,18 @@ PRODUCTS: Mapping[str, tuple[str, str, int, dict[str, str]]] = {
     "rye": ("bread", "bakery", 2495, {"en": "Rye bread", "da": "Rugbrød", "bg": "Ръжен хляб", "zh-Hans": "黑麦面包"}),
     "milk": ("milk", "dairy", 1395, {"en": "Organic milk 1 l", "da": "Økologisk letmælk 1 l", "bg": "Био мляко 1 л"}),
     "cheese": ("cheese", "dairy", 5450, {"en": "Mature cheese", "da": "Lagret ost", "bg": "Отлежало сирене"}),
-    "apple": ("apple", "fruit", 350, {"en": "Apple", "da": "Æble", "bg": "Ябълка", "zh-Hans": "苹果", "zh-Hant": "蘋果"}),
-    "soda": ("soda", "drinks", 1200, {"en": "Elderflower soda", "da": "Hyldeblomstsodavand", "zh-Hans": "接骨木花汽水"}),
+    "apple": (
+        "apple",
+        "fruit",
+        350,
+        {"en": "Apple", "da": "Æble", "bg": "Ябълка", "zh-Hans": "苹果", "zh-Hant": "蘋果"},
+    ),
+    "soda": (
+        "soda",
+        "drinks",
+        1200,
+        {"en": "Elderflower soda", "da": "Hyldeblomstsodavand", "zh-Hans": "接骨木花汽水"},
+    ),
     "wine": ("wine", "wine", 8995, {"en": "Red wine", "da": "Rødvin", "bg": "Червено вино", "zh-Hans": "红葡萄酒"}),
     "magnet": ("", "souvenirs", 4500, {"en": "Fridge magnet", "da": "Køleskabsmagnet"}),
     "long": (
