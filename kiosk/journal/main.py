@@ -18,7 +18,9 @@ from typer.exceptions import TyperException
 from kiosk.journal import export as exporting
 from kiosk.journal.source import BrokenOff, Source, Unreadable
 from kiosk.journal.verify import Bad, Entry, Keys, Report, verify
-from kiosk.records.identity import (
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+from kiosk.records.identity import b64, (
     Acknowledgement,
     BadIdentity,
     Enrolment,
@@ -212,7 +214,7 @@ def _keys(folder: Path | None, identity_key: Path | None, cosign_key: Path | Non
         if identity_key is None:
             identity_key = folder / "identity.pub"
     if identity_key is not None:
-        identity = _read(identity_key).decode(errors="replace").strip()
+        identity = _identity(identity_key)
     if cosign_key is not None:
         cosign = _read(cosign_key).decode(errors="replace").strip()
     try:
@@ -221,6 +223,15 @@ def _keys(folder: Path | None, identity_key: Path | None, cosign_key: Path | Non
         raise BadInput(f"the counter-signing key: {error}") from None
     _check_identity_key(identity)
     return Keys(identity, key, dev)
+
+
+def _identity(path: Path) -> str:
+    """SubjectPublicKeyInfo in base64, out of a PEM file, as `kassa-provision enrol` writes it."""
+    try:
+        key = load_pem_public_key(_read(path))
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise BadInput(f"{path}: a public key in PEM is expected: {error}") from None
+    return b64(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
 
 
 def _check_identity_key(identity: str) -> None:

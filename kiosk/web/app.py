@@ -2,6 +2,7 @@
 
 import msgspec
 from flask import Flask, Response, jsonify, redirect, request
+from werkzeug.exceptions import HTTPException
 
 from kiosk.lane.port import AnyWish, LanePort
 from kiosk.web.brand import brand_css
@@ -27,6 +28,7 @@ def create_app(lane: LanePort, *, token: str, port: int) -> Flask:
     _guard(app, gate)
     _pages(app, lane, gate, renderer, hub)
     _wishes(app, lane, gate)
+    _errors(app)
     return app
 
 
@@ -88,6 +90,20 @@ def _wishes(app: Flask, lane: LanePort, gate: Gate) -> None:
             return _refuse(400, "wish", f"not a wish: {problem}")
         lane.post(decoded)
         return Response(status=204)
+
+
+def _errors(app: Flask) -> None:
+    @app.errorhandler(404)
+    def no_such_path(_: HTTPException) -> Response:
+        return _refuse(404, "not_found", "there is no such path")
+
+    @app.errorhandler(405)
+    def other_method(_: HTTPException) -> Response:
+        return _refuse(405, "method", "this path does not take that method")
+
+    @app.errorhandler(413)
+    def too_large(_: HTTPException) -> Response:
+        return _refuse(413, "too_large", f"a wish has at most {WISH_BYTES} bytes")
 
 
 def _refuse(status: int, error: str, detail: str) -> Response:

@@ -1,6 +1,7 @@
 """State to HTML. A state is rendered once, however many pages look at it."""
 
 import threading
+from functools import cache
 from pathlib import Path
 from zlib import crc32
 
@@ -19,8 +20,9 @@ BUILD = f"{crc32(b''.join(path.read_bytes() for path in sorted(STATIC.glob('*.*'
 """Of the static files: a page whose own differs from the frame's loads itself anew."""
 
 
+@cache
 def environment() -> Environment:
-    """The templates: autoescaping everywhere, an unknown name is an error."""
+    """The templates, compiled once: autoescaping everywhere, an unknown name is an error."""
     made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -32,6 +34,8 @@ def environment() -> Environment:
     )
     made.filters["tag"] = html_lang
     made.globals["build"] = BUILD
+    for name in made.list_templates():
+        made.get_template(name)
     macros = made.get_template("macros.html").module
     made.globals.update({name: getattr(macros, name) for name in ("icon", "act", "art", "pic", "countdown")})
     return made
@@ -45,8 +49,6 @@ class Renderer:
         self._sprite = Markup("".join(path.read_text(encoding="utf-8") for path in SPRITES))
         self._lock = threading.Lock()
         self._last: tuple[Published, str] | None = None
-        for name in self._templates.list_templates():
-            self._templates.get_template(name)
 
     def frame(self, published: Published) -> str:
         """The screen as one element, `#kassa`. About a millisecond for a basket of thirty rows."""

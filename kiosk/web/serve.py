@@ -24,7 +24,7 @@ class Server:
         self._hub = app.extensions["kassa.hub"]
         self._stopping = False
         self._server = create_server(
-            app, map=self._map, sockets=[listener], threads=THREADS, ident="", expose_tracebacks=False, send_bytes=1
+            app, map=self._map, sockets=[listener], threads=THREADS, ident="", expose_tracebacks=False
         )
         self.port: int = listener.getsockname()[1]
 

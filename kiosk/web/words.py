@@ -65,12 +65,12 @@ NOT_FOUND: Mapping[str, tuple[str, str]] = {
 }
 
 PRINTER: Mapping[str, str] = {
-    "paper_out": N_("The printer is out of paper."),
-    "cover_open": N_("The printer's cover is open."),
-    "cutter": N_("The printer's cutter is stuck."),
-    "uncertain": N_("We cannot tell whether your receipt was printed."),
+    "paper_out": N_("The printer is out of paper"),
+    "cover_open": N_("The printer's cover is open"),
+    "cutter": N_("The printer's cutter is stuck"),
+    "uncertain": N_("We cannot tell whether your receipt was printed"),
 }
-PRINTER_OTHER = N_("The printer is not answering.")
+PRINTER_OTHER = N_("The printer is not answering")
 
 TITLES: Mapping[Screen, str] = {
     "out_of_service": N_("Closed"),

@@ -7,11 +7,12 @@ from pathlib import Path
 import apsw
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from kiosk.journal import main as tool
 from kiosk.journal.source import Source, Unreadable
 from kiosk.journal.stamp import Moment
-from kiosk.records.identity import Enrolment, identity_public, raw_public
+from kiosk.records.identity import Enrolment, raw_public
 from tests.core.journal.lane import CUSTOMER, CountingStamp, TestLane, fill
 
 
@@ -24,7 +25,9 @@ def enrolled(lane: TestLane) -> TestLane:
     cosign = raw_public(lane.cosign)
     enrolment = Enrolment("", "t", "s", "Shop", "r", lane.dev, 1, "test", "", cosign, cosign)
     (lane.folder / "enrolment.json").write_bytes(msgspec.json.encode(enrolment))
-    (lane.folder / "identity.pub").write_text(identity_public(lane.identity) + "\n")
+    (lane.folder / "identity.pub").write_bytes(
+        lane.identity.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    )
     (lane.folder / "cosign.pub").write_text(cosign + "\n")
     return lane
 
