@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -18,13 +20,12 @@ from typer.exceptions import TyperException
 from kiosk.journal import export as exporting
 from kiosk.journal.source import BrokenOff, Source, Unreadable
 from kiosk.journal.verify import Bad, Entry, Keys, Report, verify
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
-from kiosk.records.identity import b64, (
+from kiosk.records.identity import (
     Acknowledgement,
     BadIdentity,
     Enrolment,
     KeyCertificate,
+    b64,
     check_certificate,
     public_key,
 )

@@ -189,17 +189,8 @@ def _special(state: State, name: Screen, words: Translator) -> dict[str, object]
 def _card(state: State, words: Translator) -> dict[str, object]:
     payment = state.payment
     if payment is None:
-<<<<<<< HEAD
-        return {
-            "step": words.t(say.STEPS["connecting"].title),
-            "art_name": "wait",
-            "stoppable": False,
-            "terminal_text": "",
-        }
-=======
         first = say.STEPS["connecting"].title
         return {"step": words.t(first), "art_name": "wait", "stoppable": False, "terminal_text": ""}
->>>>>>> web
     step = say.STEPS.get(payment.progress, say.STEPS["other"])
     if payment.phase == "aborting":
         step = say.ABORTING
