@@ -5,6 +5,17 @@ import contextlib
 from collections.abc import Callable
 
 DEADLINE_S = 5.0
+CHROMIUM = "/usr/bin/chromium"
+CHROMIUM_FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 def hexed(data: bytes) -> str:
