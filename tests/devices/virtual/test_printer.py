@@ -317,6 +317,8 @@ def test_a_second_connection_waits_for_the_first() -> None:
         pytest.param(b"\x1bt\x11\x82\x88\n", {"text": "ВИ"}, id="code page 866"),
         pytest.param(b"\x1bt\x2e\xd5\xeb\xff\xe1\n", {"text": "Хляб"}, id="code page 1251"),
         pytest.param(b"\x1bt\x10\x80\xe6\n", {"text": "€æ"}, id="code page 1252"),
+        pytest.param(b"\x1bt\x01\x95\xb1\xf1\n", {"text": "─ｱ円"}, id="code page 1"),
+        pytest.param(b"\x1bt\x14\x95\n", {"text": "?"}, id="a page it does not have"),
         pytest.param(b"\x1bR\x04[\\]{|}\n", {"text": "ÆØÅæøå"}, id="Danish characters"),
         pytest.param(b"1\t2\n", {"text": "1       2"}, id="tab"),
     ],
