@@ -93,7 +93,7 @@ def _serve(devices: Devices, shop: Shop | None, given: argparse.Namespace) -> in
         daemon.notify("READY=1")
     ended.wait()
     streams.close()
-    server.close()
+    server.task_dispatcher.shutdown(timeout=2)  # closing the server under its threads prints their confusion
     return 0
 
 

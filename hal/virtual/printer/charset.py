@@ -1,8 +1,8 @@
 """Bytes → characters: code pages (ESC t) and international characters (ESC R).
 
 Source: Epson "ESC/POS Command Reference", table of ESC t pages and appendix on international characters.
-Taken from that table: pages 0, 2–5, 13–19, 33–37, 39, 40 and 45–52, which Python can decode. The others (1
-katakana, 11, 12, 20–32, 38, 41–44, from 53) print "?" above ASCII.
+Taken from it: pages 0, 2–5, 13–19, 33–37, 39, 40 and 45–52, which Python can decode, and 1 (katakana).
+The others (11, 12, 20–32, 38, 41–44, from 53) print "?" above ASCII.
 """
 
 PAGES: dict[int, str] = {
@@ -11,6 +11,17 @@ PAGES: dict[int, str] = {
     37: "cp864", 39: "iso8859_2", 40: "iso8859_15", 45: "cp1250", 46: "cp1251", 47: "cp1253", 48: "cp1254",
     49: "cp1255", 50: "cp1256", 51: "cp1257", 52: "cp1258",
 }  # fmt: skip
+
+# Page 1: line drawing, half-width katakana (JIS X 0201), and a few words of the till.
+_KATAKANA = dict(
+    zip(
+        (*range(0x80, 0xA0), *range(0xA1, 0xE0), *range(0xE0, 0x100)),
+        "▁▂▃▄▅▆▇█▏▎▍▌▋▊▉┼┴┬┤├▔─│▕┌┐└┘╭╮╰╯"
+        + "".join(map(chr, range(0xFF61, 0xFFA0)))
+        + "═╞╪╡◢◣◥◤♠♥♦♣●○╱╲╳円年月日時分秒〒市区町村人▒ ",
+        strict=True,
+    )
+)
 
 _POSITIONS = b"#$@[\\]^`{|}~"
 INTERNATIONAL: dict[int, str] = {
@@ -39,6 +50,8 @@ def decode(data: bytes, page: int, country: int) -> str:
     for byte in data:
         if byte < 0x80:
             out.append(table.get(byte, chr(byte)))
+        elif page == 1:
+            out.append(_KATAKANA.get(byte, " "))
         elif codec is None:
             out.append("?")
         else:

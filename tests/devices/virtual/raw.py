@@ -5,6 +5,12 @@ import contextlib
 from collections.abc import Callable
 
 DEADLINE_S = 5.0
+SILENCE_S = 0.05
+CHROMIUM = "/usr/bin/chromium"
+CHROMIUM_FLAGS = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+]
 
 
 def hexed(data: bytes) -> str:
@@ -54,6 +60,13 @@ class RawClient:
         except ConnectionError:
             pass
         return bytes(out)
+
+    async def expect_silence(self, what: str = "") -> None:
+        """Nothing more comes for a moment; what had to come has been expected before."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SILENCE_S):
+                got = await self.reader.read(100)
+                raise AssertionError(f"{what}\n got {hexed(got)}")
 
     async def close(self) -> None:
         self.writer.close()

@@ -123,11 +123,13 @@ def test_a_process_id_is_answered_only_when_everything_before_it_is_printed() ->
     async def scenario(printer: VirtualPrinter, client: RawClient) -> None:
         printer.set_paper(present=False)
         await client.say(HELLO + PROCESS_ID + "10 04 01")
-        await client.expect("1A", "no process id without paper")
+        await client.expect("1A")
+        await client.expect_silence("no process id without paper")
         printer.set_paper(present=True)
         await client.expect(PROCESSED)
-        await client.say("48 65 6C 6C 6F" + PROCESS_ID + "10 04 01")
-        await client.expect("12", "a line without its LF is not printed")
+        await client.say("48 65 6C 6C 6F" + PROCESS_ID + "1D 72 01")
+        await client.expect("00")
+        await client.expect_silence("a line without its LF is not printed")
         await client.say("0A")
         await client.expect(PROCESSED)
 
@@ -272,8 +274,7 @@ def test_a_cut_cable_is_silence_and_a_mended_one_a_new_connection() -> None:
         await printer.set_cable(connected=False)
         await client.say("10 04 01" + HELLO)
         printer.set_near_end(near=True)
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(client.reader.read(1), 0.05)
+        await client.expect_silence()
         await printer.set_cable(connected=True)
         assert await client.gone() == b""
         again = await RawClient.open(printer.port)
@@ -290,8 +291,7 @@ def test_a_second_connection_waits_for_the_first() -> None:
         await client.expect("12")
         second = await RawClient.open(printer.port)
         await second.say("10 04 01")
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(second.reader.read(1), 0.05)
+        await second.expect_silence()
         await client.close()
         await second.expect("12")
         await second.close()
@@ -317,6 +317,8 @@ def test_a_second_connection_waits_for_the_first() -> None:
         pytest.param(b"\x1bt\x11\x82\x88\n", {"text": "ВИ"}, id="code page 866"),
         pytest.param(b"\x1bt\x2e\xd5\xeb\xff\xe1\n", {"text": "Хляб"}, id="code page 1251"),
         pytest.param(b"\x1bt\x10\x80\xe6\n", {"text": "€æ"}, id="code page 1252"),
+        pytest.param(b"\x1bt\x01\x95\xb1\xf1\n", {"text": "─ｱ円"}, id="code page 1"),
+        pytest.param(b"\x1bt\x14\x95\n", {"text": "?"}, id="a page it does not have"),
         pytest.param(b"\x1bR\x04[\\]{|}\n", {"text": "ÆØÅæøå"}, id="Danish characters"),
         pytest.param(b"1\t2\n", {"text": "1       2"}, id="tab"),
     ],

@@ -316,6 +316,20 @@ def test_a_print_block_may_be_part_of_what_makes_a_payment_final(
     assert charged(tmp_path / "ledger") == expected
 
 
+def test_a_refused_print_block_reverses_a_payment_that_is_final_only_with_it(tmp_path: Path) -> None:
+    async def scenario(terminal: VirtualTerminal, client: RawClient) -> None:
+        terminal.tap("approve")
+        await client.say(PAY_1250)
+        await client.expect(OK + PAID_1250_FIRST)
+        await client.say(OK)
+        assert (await client.apdu())[:2] == b"\x06\xd3"
+        await client.say("84 CC 00")
+        await client.expect(ABORTED)
+
+    on_terminal(scenario, ledger=tmp_path / "ledger", register=REGISTER_BLOCKS, print_final=True)
+    assert charged(tmp_path / "ledger") == []
+
+
 async def pay(terminal: VirtualTerminal, client: RawClient) -> bytes:
     terminal.tap("approve")
     await client.say(PAY_1250)
@@ -444,6 +458,22 @@ def test_numbers_go_on_after_a_restart_and_wrap(tmp_path: Path) -> None:
 
     on_terminal(first, ledger=tmp_path / "ledger")
     on_terminal(second, ledger=tmp_path / "ledger")
+
+
+def test_numbers_may_start_again_after_an_end_of_day() -> None:
+    async def scenario(terminal: VirtualTerminal, client: RawClient) -> None:
+        first = await pay(terminal, client)
+        await client.say("06 50 03 00 00 00")
+        await client.expect(OK)
+        await client.apdu()
+        await client.say(OK)
+        await client.expect(COMPLETE)
+        await client.say(OK + REPEAT)
+        await client.expect(OK + "06 1E 01 83", "nothing to repeat in the new day")
+        await client.say(OK)
+        assert await pay(terminal, client) == first
+
+    on_terminal(scenario, restart_numbers=True)
 
 
 def test_an_automatic_customer_pays_without_anybody_tapping() -> None:
