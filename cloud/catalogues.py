@@ -18,6 +18,7 @@ from cloud.clock import Clock
 from cloud.keys import Keys, sync_folder
 from cloud.shops import ensure_shop
 from cloud.store import Store
+from kiosk.records.catalogue import encode_product
 from kiosk.records.manifest import Manifest, sign
 from kiosk.records.sale import Currency, Product
 
@@ -122,14 +123,13 @@ def products_file(store: Store, manifest: Manifest) -> Path:
 def _write_products(target: Path, products: Iterable[Product]) -> tuple[int, int, str]:
     """Returns (products, bytes, SHA-256 hex) of the plain file. Complete under its hash or not there at all."""
     temporary = target / f".{secrets.token_hex(8)}.part"
-    encoder = msgspec.json.Encoder()
     digest = hashlib.sha256()
     count = size = 0
     try:
         with temporary.open("wb") as raw:
             with gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=6, mtime=0, filename="") as file:
                 for product in products:
-                    line = encoder.encode(product) + b"\n"
+                    line = encode_product(product) + b"\n"
                     digest.update(line)
                     file.write(line)
                     count, size = count + 1, size + len(line)

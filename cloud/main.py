@@ -15,12 +15,13 @@ from systemd import daemon
 
 from cloud import catalogues, devices, keys, shops
 from cloud.clock import now_ms
-from cloud.config import BadConfig, Config, load
+from cloud.config import Config, load
 from cloud.rebuild import rebuild as rebuild_projection
 from cloud.server import Server
 from cloud.sources import read_products
 from cloud.store import Busy, Store
-from kiosk.records.identity import BadIdentity
+from kiosk.records.catalogue import CatalogueError
+from kiosk.records.config import BadConfig
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 catalogue_app = typer.Typer(no_args_is_help=True, help="Catalogue versions.")
@@ -31,7 +32,7 @@ DataDir = Annotated[Path | None, typer.Option("--data", help="Folder of the data
 ShopName = Annotated[str, typer.Option("--shop", help="The shop's id or name; a new name makes a new shop.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON line.")]
 
-_FAILURES = (BadConfig, shops.BadShop, catalogues.BadCatalogue, keys.BadKey, Busy, BadIdentity, OSError)
+_FAILURES = (BadConfig, shops.BadShop, catalogues.BadCatalogue, keys.BadKey, CatalogueError, Busy, OSError)
 
 
 def _fail(message: object) -> NoReturn:
@@ -169,7 +170,7 @@ def publish(
     try:
         terms = catalogues.Terms(catalogues.currency(currency), not prices_exclude_tax)
         secrets = keys.load_or_make(settings.folder / "keys")
-        manifest = catalogues.publish(store, secrets, now_ms, shop, read_products(file), terms)
+        manifest = catalogues.publish(store, secrets, now_ms, shop, read_products(file, terms.currency), terms)
     except _FAILURES as error:
         _fail(error)
     finally:

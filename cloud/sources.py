@@ -3,31 +3,24 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import msgspec
-
 from cloud.catalogues import BadCatalogue
-from kiosk.records.sale import Product
+from kiosk.records.catalogue import from_ndjson, iter_csv, lines, parse_json
+from kiosk.records.sale import Currency, Product
 
-_MAX_LINE_BYTES = 64 * 1024
+
+def read_products(file: Path, currency: Currency) -> list[Product]:
+    """The products in order of code. Blocks. Raises BadCatalogue for another suffix, CatalogueError, OSError."""
+    return sorted(_read(file, currency), key=lambda product: product.code)
 
 
-def read_products(file: Path) -> Iterator[Product]:
-    """Raises BadCatalogue, naming file and line; OSError. Reads as it goes where the format allows."""
+def _read(file: Path, currency: Currency) -> Iterator[Product]:
     match file.suffix.lower():
+        case ".csv":
+            yield from iter_csv(lines(file), file.name, currency)
+        case ".json":
+            yield from parse_json(file.read_bytes(), file.name, currency)
         case ".ndjson":
-            return _ndjson(file)
+            with file.open("rb") as open_file:
+                yield from from_ndjson(open_file, file.name)
         case other:
             raise BadCatalogue(f"{file}: files of {other or 'no suffix'} are not read; allowed: .csv, .json, .ndjson")
-
-
-def _ndjson(file: Path) -> Iterator[Product]:
-    with file.open("rb") as lines:
-        number = 0
-        while line := lines.readline(_MAX_LINE_BYTES + 1):
-            number += 1
-            if len(line) > _MAX_LINE_BYTES:
-                raise BadCatalogue(f"{file}: line {number} is longer than {_MAX_LINE_BYTES} bytes")
-            try:
-                yield msgspec.json.decode(line, type=Product)
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                raise BadCatalogue(f"{file}: line {number}: {error}") from None

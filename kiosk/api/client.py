@@ -3,9 +3,9 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from asyncvarlink import VarlinkClientProtocol, VarlinkErrorReply, VarlinkTransport
 from asyncvarlink.conversion import ConversionError
@@ -15,7 +15,6 @@ from kiosk.api.interfaces import MAX_FRAME_BYTES, BadRequest, Journal, JournalHe
 
 _CONNECT_TIMEOUT_S = 5.0
 _CALL_TIMEOUT_S = 30.0
-T = TypeVar("T")
 
 
 class LaneGone(Exception):
@@ -90,16 +89,16 @@ class LaneClient:
 
     async def head(self) -> JournalHead:
         """Raises LaneGone, LaneRefused, as all calls here. Each blocks up to 30 s."""
-        head: JournalHead = await _answer(self._journal.Head())
+        head: JournalHead = (await _answer(self._journal.Head()))["head"]
         return head
 
-    async def watch(self) -> AsyncIterator[JournalHead]:
+    async def watch(self) -> AsyncGenerator[JournalHead, None]:
         """The head now and after each append, until the lane goes: then LaneGone."""
         heads = self._journal.Watch()
         try:
             while True:
                 try:
-                    head: JournalHead = await anext(heads)
+                    head: JournalHead = (await anext(heads))["head"]
                 except StopAsyncIteration:
                     raise LaneGone("the lane ended the watch") from None
                 except Exception as error:
@@ -110,7 +109,7 @@ class LaneClient:
 
     async def read(self, *, ep: int, after_seq: int, max_records: int, max_bytes: int) -> Segment:
         call = self._journal.Read(ep=ep, after_seq=after_seq, max_records=max_records, max_bytes=max_bytes)
-        segment: Segment = await _answer(call)
+        segment: Segment = (await _answer(call))["segment"]
         return segment
 
     async def acknowledge(self, *, ep: int, hwm: int, hash: str, cosig: str) -> None:
@@ -118,18 +117,19 @@ class LaneClient:
 
     async def certificate(self, *, ep: int) -> str:
         """The certificate's JSON text."""
-        text: str = await _answer(self._journal.Certificate(ep=ep))
+        text: str = (await _answer(self._journal.Certificate(ep=ep)))["certificate"]
         return text
 
     async def status(self) -> LaneStatus:
-        status: LaneStatus = await _answer(self._lane.Status())
+        status: LaneStatus = (await _answer(self._lane.Status()))["status"]
         return status
 
     async def catalogue_ready(self, *, version: str) -> None:
         await _answer(self._lane.CatalogueReady(version=version))
 
 
-async def _answer(call: Coroutine[Any, Any, T]) -> T:
+async def _answer(call: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+    """The reply's parameters by name."""
     try:
         async with asyncio.timeout(_CALL_TIMEOUT_S):
             return await call
@@ -140,7 +140,7 @@ async def _answer(call: Coroutine[Any, Any, T]) -> T:
 def _translated(error: Exception) -> Exception:
     match error:
         case BadRequest() | Refused():
-            return LaneRefused(str(error.parameters.message))
+            return LaneRefused(str(error.parameters.get("message", error.name)))
         case VarlinkErrorReply():
             return LaneRefused(error.name)
         case ConversionError() | OSError() | TimeoutError() | TypeError() | ValueError():

@@ -86,9 +86,8 @@ class Database:
         self.path = path
         self.wal_frames = 0
         self._vfs = vfs
-        new = not path.exists()
-        if new:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        path.chmod(0o600)
         self._connection = self._connect()
         try:
             self._prepare()
@@ -97,8 +96,7 @@ class Database:
             raise
 
     def _connect(self) -> apsw.Connection:
-        flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOFOLLOW
-        connection = apsw.Connection(str(self.path.absolute()), flags=flags, vfs=self._vfs or None)
+        connection = apsw.Connection(str(self.path.absolute()), apsw.SQLITE_OPEN_READWRITE, self._vfs or None)
         connection.set_busy_timeout(2000)
         # A refused journal is left exactly as it was found, and a closed one keeps its preallocated log.
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)

@@ -54,6 +54,7 @@ class Journal:
         self._certificates = opened.certificates
         self.checked = opened.checked
         self._failure = ""
+        self._carry_over_at = _WAL_LIMIT_FRAMES
         self._reader: Reader
 
     @classmethod
@@ -167,7 +168,7 @@ class Journal:
         head = Head(self._dev, self._ep, header.seq, leaf)
         self._heads[self._ep] = head
         self._anchor.write(head)
-        if self._database.wal_frames >= _WAL_LIMIT_FRAMES:
+        if self._database.wal_frames >= self._carry_over_at:
             self._carry_over()
         return head
 
@@ -225,11 +226,12 @@ class Journal:
     def _carry_over(self) -> None:
         """A full disk only leaves the log to grow; the records in it are durable either way. After an error of the
         disk the record just appended still stands, and the next call raises."""
+        self._carry_over_at = _WAL_LIMIT_FRAMES
         try:
             self._database.checkpoint()
             self._database.wal_frames = 0
         except (apsw.FullError, apsw.BusyError):
-            self._database.wal_frames = 0
+            self._carry_over_at = self._database.wal_frames + _WAL_LIMIT_FRAMES
         except apsw.Error as error:
             self._fail(error)
 

@@ -22,7 +22,7 @@ from escpos.constants import (
 from PIL import Image
 
 from kiosk.receipt.blocks import Document
-from kiosk.receipt.layout import Bars, Gap, Hairline, Line, Part, QrCode, lay_out
+from kiosk.receipt.layout import Bar, Bars, Gap, Hairline, Line, Part, QrCode, lay_out
 from kiosk.receipt.paper import PrinterProfile
 from kiosk.receipt.raster import CELL_DOTS, PITCH_DOTS, draw_line
 from kiosk.receipt.symbols import BARS_QUIET, QR_QUIET, bars_modules, module_dots, qr_modules
@@ -87,7 +87,9 @@ class _Job:
             case Gap():
                 self._out += _gap(part.eighths * PITCH_DOTS // 8)
             case Hairline():
-                self._out += image_bands(Image.new("1", (self._profile.dots, 3 if part.bold else 1), 1))
+                self._out += _ink(self._profile.dots, 3 if part.bold else 1)
+            case Bar():
+                self._out += _ink(self._profile.dots, part.eighths * PITCH_DOTS // 8)
             case QrCode():
                 # Beyond ASCII printers disagree on the character set inside the symbol.
                 native = self._profile.qr and part.data.isascii()
@@ -102,7 +104,8 @@ class _Job:
     def _line(self, line: Line) -> None:
         text = "".join(run.text for run in line.runs)
         page = next((page for page in self._pages if _encodable(text, page[1])), None)
-        if page is None and not text.isascii():
+        # Inverse text of the printer's own is black as high as its signs only: with white stripes between lines.
+        if line.inverse or (page is None and not text.isascii()):
             self._out += image_bands(draw_line(line, self._profile.columns, self._language))
             return
         if page is not None and not text.isascii() and page[0] != self._page:
@@ -111,11 +114,9 @@ class _Job:
         self._native(line, page[1] if page is not None else "ascii")
 
     def _native(self, line: Line, codec: str) -> None:
-        """The line by the printer's own font. An inverse line is black over the whole width."""
+        """The line by the printer's own font."""
         if line.size == 2:
             self._out += TXT_SIZE + b"\x11"
-        if line.inverse:
-            self._out += TXT_STYLE["invert"][True]
         column = 0
         for run in line.runs:
             self._out += b" " * (run.column - column)
@@ -123,8 +124,6 @@ class _Job:
             bold = run.emphasis == "strong"
             self._out += TXT_STYLE["bold"][True] + text + TXT_STYLE["bold"][False] if bold else text
             column = run.column + len(text)
-        if line.inverse:
-            self._out += b" " * (self._profile.columns // line.size - column) + TXT_STYLE["invert"][False]
         self._out += CTL_LF
         if line.size == 2:
             self._out += TXT_SIZE + b"\x00"
@@ -158,6 +157,10 @@ def _round_trip(text: str, codec: str) -> bool:
 
 def _bytes(text: str, codec: str) -> bytes:
     return text.encode(codec) if _round_trip(text, codec) else text.translate(_PLAINER).encode(codec)
+
+
+def _ink(dots: int, high: int) -> bytes:
+    return image_bands(Image.new("1", (dots, high), 1))
 
 
 def _gap(dots: int) -> bytes:

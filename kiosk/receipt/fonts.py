@@ -11,8 +11,8 @@ ROOT = Path("/usr/share/fonts")
 
 _CJK = ("opentype/noto/NotoSansCJK-{weight}.ttc",)
 # Faces inside Noto's collection, in the order Noto Sans CJK 2.004 lists them: sans JP KR SC TC HK, then mono.
-_CJK_SANS = {"zh_Hans": 2, "zh_Hant": 3}
-_CJK_MONO = {"zh_Hans": 7, "zh_Hant": 8}
+_CJK_SANS = {"zh-Hans": 2, "zh-Hant": 3}
+_CJK_MONO = {"zh-Hans": 7, "zh-Hant": 8}
 
 _FILES = {
     "mono": ("truetype/dejavu/DejaVuSansMono{dash_weight}.ttf", "truetype/noto/NotoSansMono-{weight}.ttf"),
@@ -40,7 +40,7 @@ def font(role: str, size_px: int, language: str, *, bold: bool) -> Font:
         assert isinstance(default, Font)
         return default
     faces = {"cjk": _CJK_SANS, "cjk_mono": _CJK_MONO}.get(role)
-    index = faces.get(language, faces["zh_Hans"]) if faces and path.suffix == ".ttc" else 0
+    index = faces.get(language, faces["zh-Hans"]) if faces and path.suffix == ".ttc" else 0
     return ImageFont.truetype(str(path), size_px, index=index)
 
 
@@ -51,7 +51,10 @@ def chain(char: str, language: str, *, proportional: bool) -> tuple[str, ...]:
         return ("sans", "cjk", "wide_sans") if narrow else ("cjk", "sans", "wide_sans")
     if not narrow:
         return ("cjk", "wide_sans")
-    return ("cjk_mono", "mono", "wide_sans") if language.startswith("zh") else ("mono", "wide_sans", "cjk_mono")
+    # Noto's mono has a pitch of half an em for ASCII only; it goes best with Chinese beside it.
+    if char.isascii() and language.startswith("zh"):
+        return ("cjk_mono", "mono")
+    return ("mono", "wide_sans", "cjk_mono")
 
 
 @lru_cache(maxsize=8192)

@@ -68,6 +68,13 @@ class Hairline:
 
 
 @dataclass(frozen=True)
+class Bar:
+    """Ink over the whole width: the edge of a banner."""
+
+    eighths: int
+
+
+@dataclass(frozen=True)
 class QrCode:
     data: str
 
@@ -79,7 +86,7 @@ class Bars:
     data: str
 
 
-Part = Line | Gap | Hairline | QrCode | Bars
+Part = Line | Gap | Hairline | Bar | QrCode | Bars
 
 
 def lay_out(document: Document, columns: int, *, copy: bool = False) -> list[Part]:
@@ -262,12 +269,13 @@ def _qr(block: Qr, columns: int) -> list[Part]:
 
 
 def _banner(text: str, columns: int) -> list[Part]:
-    """One inverse line, or several: large where it fits."""
+    """White on black, large where it fits on one line."""
     text = clean(text)
     half = columns // 2
     size: Literal[1, 2] = 2 if width(text) <= half - 2 else 1
     room = columns // size
-    return [
+    lines = [
         Line((Run(line, (room - width(line)) // 2, "center", "strong"),), size, inverse=True)
         for line in wrap(text, room - 2)
     ]
+    return [Bar(2), *lines, Bar(2)]

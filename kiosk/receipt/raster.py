@@ -26,12 +26,13 @@ def draw_line(line: Line, columns: int, language: str) -> Image.Image:
     scale = line.size
     # The space between lines is below the signs, and large lines have none, as with the printer's own font.
     picture = Image.new("1", (columns * CELL_DOTS, PITCH_DOTS if scale == 1 else GLYPH_DOTS * 2))
+    top = (PITCH_DOTS - GLYPH_DOTS) // 2 if line.inverse and scale == 1 else 0
     for run in line.runs:
         column = run.column
         for cluster in clusters(run.text):
             if cluster != " ":
                 glyph = _glyph(cluster, language, scale, bold=run.emphasis == "strong")
-                picture.paste(glyph, (column * CELL_DOTS * scale, 0))
+                picture.paste(glyph, (column * CELL_DOTS * scale, top))
             column += width(cluster)
     return ImageChops.invert(picture) if line.inverse else picture
 

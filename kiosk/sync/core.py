@@ -12,7 +12,8 @@ truncated, repeated or foreign answer costs a pause and nothing else.
 | stale                         | halt for good                                                   |
 | too large                     | batch halved                                                    |
 | busy                          | pause as asked                                                  |
-| unreachable, strange          | pause with full jitter, at most 30 s; batch halved              |
+| unreachable                   | pause with full jitter, at most 30 s; batch halved              |
+| strange                       | pause with full jitter, at most 30 s                            |
 """
 
 from dataclasses import dataclass, replace
@@ -39,7 +40,7 @@ from kiosk.sync.backend import (
 
 FIRST_BATCH = 64
 MAX_PAUSE_S = 30.0
-MIN_PAUSE_S = 0.1
+MIN_PAUSE_S = 0.05
 HALT_PAUSE_S = 300.0
 _MAX_RETRY_AFTER_S = 600.0
 
@@ -178,6 +179,8 @@ def _go_on(state: State) -> Step:
 
 
 def _answered(state: State, sent: SignedSegment, answer: Answer, luck: float) -> Step:
+    # The lane may have given more than the head that was known when it was asked.
+    state = replace(state, head_seq=max(state.head_seq, sent.last_seq))
     match answer:
         case Accepted(ack):
             return _accepted(state, sent, ack, luck)
@@ -202,18 +205,15 @@ def _answered(state: State, sent: SignedSegment, answer: Answer, luck: float) ->
             asked = min(retry_after_s, _MAX_RETRY_AFTER_S)
             return _rest(state, "backend_busy", message, asked * (1 + luck / 2) if asked else _jitter(state, luck))
         case Unreachable(message):
-            return _rest(_smaller(state), "backend_unreachable", message, _jitter(state, luck))
+            smaller = replace(state, batch=max(1, state.batch // 2))  # a thin line may carry less within the time
+            return _rest(smaller, "backend_unreachable", message, _jitter(state, luck))
         case Strange(message):
-            return _rest(_smaller(state), "strange_answer", message, _jitter(state, luck))
+            return _rest(state, "strange_answer", message, _jitter(state, luck))
 
 
 def _jitter(state: State, luck: float) -> float:
     """Full jitter: anything up to a bound that doubles with every failure."""
     return max(MIN_PAUSE_S, luck * min(MAX_PAUSE_S, 0.5 * 2.0 ** min(state.failures + 1, 10)))
-
-
-def _smaller(state: State) -> State:
-    return replace(state, batch=max(1, state.batch // 2))
 
 
 def _rest(state: State, event: str, message: str, pause_s: float) -> Step:
@@ -233,7 +233,7 @@ def _unbelievable(state: State, sent: SignedSegment, ack: Acknowledgement) -> st
         check_acknowledgement(state.key, state.dev, state.ep, ack)
     except BadIdentity as error:
         return str(error)
-    if ack.hwm > max(state.head_seq, sent.last_seq):
+    if ack.hwm > state.head_seq:
         return f"the backend claims record {ack.hwm}, the journal ends at {state.head_seq}"
     place = ack.hwm - sent.header.first_seq
     if 0 <= place < len(sent.records) and leaf_hash(sent.records[place]) != ack.hash:
@@ -246,7 +246,7 @@ def _accepted(state: State, sent: SignedSegment, ack: Acknowledgement, luck: flo
     if not doubt and ack.hwm < sent.header.first_seq:
         doubt = f"the backend acknowledges record {ack.hwm} only, {sent.header.first_seq} and later were sent"
     if doubt:
-        return _rest(_smaller(state), "strange_answer", doubt, _jitter(state, luck))
+        return _rest(state, "strange_answer", doubt, _jitter(state, luck))
     return replace(state, phase=Phase.KEEPING), (KeepAcknowledgement(ack),)
 
 
@@ -255,7 +255,7 @@ def _gap(state: State, sent: SignedSegment, ack: Acknowledgement, luck: float) -
     if not doubt and ack.hwm >= sent.header.first_seq - 1:
         doubt = f"the backend finds a gap after record {ack.hwm}, though {sent.header.first_seq} was sent"
     if doubt:
-        return _rest(_smaller(state), "strange_answer", doubt, _jitter(state, luck))
+        return _rest(state, "strange_answer", doubt, _jitter(state, luck))
     back = replace(state, cursor=ack.hwm)
     lost = ack.hwm < state.acked_seq
     message = f"the backend holds records up to {ack.hwm}"

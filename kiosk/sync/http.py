@@ -170,11 +170,12 @@ def judge(status: int, body: bytes, headers: "urllib3.HTTPHeaderDict") -> Answer
                 return Busy(_seconds(headers.get("Retry-After", "")), _printable(error.message))
             case ((400 | 422), kind):
                 return Rejected(_printable(kind)[:40], _printable(error.message))
+            case _:
+                return Strange(_reason(status, body))
     except Failed as problem:
         if status in (429, 503):  # a proxy before the backend may say so in HTML
             return Busy(_seconds(headers.get("Retry-After", "")), f"HTTP {status}")
         return Strange(f"HTTP {status}: {problem}")
-    return Strange(_reason(status, body))
 
 
 def _decoded(body: bytes, shape: type[T]) -> T:
@@ -200,6 +201,8 @@ def _seconds(text: str) -> float:
 
 def _plain(error: Exception) -> str:
     cause = getattr(error, "reason", None) or error
+    if isinstance(cause, urllib3.exceptions.ProtocolError) and len(cause.args) > 1:
+        cause = cause.args[1]
     return _printable(str(cause).rpartition(">: ")[2] or type(error).__name__)
 
 

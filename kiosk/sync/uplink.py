@@ -82,12 +82,16 @@ class Uplink:
                     if self.once and isinstance(effect, core.Pause):
                         return
                     event = await self._perform(effect, calls)
-                if event is None and watch.fresh:
-                    event = self._moved(watch.take())
+                if watch.fresh:
+                    moved = self._moved(watch.take())
+                    if event is None:
+                        event = moved
+                    else:  # busy or resting: only noted
+                        self.state, _ = core.step(self.state, moved, 0.0)
             if self.once:
                 return
 
-    def _moved(self, head: JournalHead) -> core.HeadMoved | None:
+    def _moved(self, head: JournalHead) -> core.HeadMoved:
         if (head.dev, head.ep) != (self.enrolment.dev, self.enrolment.ep):
             raise LaneGone(
                 f"the lane's journal is of {head.dev} epoch {head.ep}, "

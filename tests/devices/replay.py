@@ -65,8 +65,12 @@ class Device:
         self.paper = asyncio.Event()
         self.port = 0
         self.rest_bytes = 0
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task
+        self._tasks.add(task)
         self.heard.append(b"")
         try:
             await self._follow(reader, writer)
@@ -102,6 +106,12 @@ class Device:
                 return
         self.over.set()
 
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # the transports close in the next turn of the loop
+
     async def _count(self, reader: asyncio.StreamReader) -> None:
         try:
             while data := await reader.read(65536):
@@ -131,6 +141,7 @@ async def device(steps: Sequence[Step] | str, *, reset: bool = False, fragment: 
     finally:
         server.close()
         await server.wait_closed()
+        await peer.stop()
 
 
 class Reports:

@@ -45,6 +45,7 @@ READ: dict[str, tuple[str, str, Meaning]] = {
     "EAN-13 with add-on of 5": (EAN + "12345", "]E3", Gtin(CODE)),
     "UPC-A with add-on of 5": ("01234567890512345", "]E3", Gtin("00012345678905")),
     "EAN-8 with add-on of 2": ("9521234012", "]E3", Gtin("00000095212340")),
+    "EAN-8 with add-on of 5": ("9521234012345", "]E3", Gtin("00000095212340")),
     "a newspaper": ("9771234567003", "]E0", Gtin("09771234567003")),
     "ITF-14": ("19521234567896", "]I1", Gtin("19521234567896")),
     "14 digits without identifier": ("19521234567896", "", Gtin("19521234567896")),

@@ -8,7 +8,9 @@ import apsw
 import pytest
 
 from kiosk.journal import database, wal
+from kiosk.journal.anchor import SLOT_BYTES, Anchor
 from kiosk.journal.errors import Damaged, JournalError
+from kiosk.records.journal import Head
 from tests.core.journal.lane import CUSTOMER, TestLane, fill
 
 RECORDS = 5
@@ -202,7 +204,20 @@ def test_an_edited_file_is_not_opened(lane: TestLane, case: str) -> None:
     assert f"record {expected[2]}" in str(caught.value) or not expected[2]
 
 
-def test_a_torn_anchor_leaves_the_one_before(lane: TestLane) -> None:
+def test_a_torn_slot_leaves_the_anchor_before(lane: TestLane) -> None:
+    heads = [Head("dev-1", 1, seq, f"{seq:064x}") for seq in (1, 2, 3)]
+    anchor = Anchor(lane.anchor_path)
+    try:
+        for head in heads:
+            anchor.write(head)
+        assert anchor.read() == heads[2]
+        _flip(lane.anchor_path, SLOT_BYTES + 20)
+        assert anchor.read() == heads[1]
+    finally:
+        anchor.close()
+
+
+def test_an_unreadable_anchor_stops_nothing(lane: TestLane) -> None:
     with lane.open() as journal:
         fill(journal, 4)
     raw = bytearray(lane.anchor_path.read_bytes())

@@ -16,7 +16,6 @@ class Text:
 
     text: str
     size: int
-    inverse: bool
     bold: list[str] = field(default_factory=list)
 
 
@@ -54,8 +53,8 @@ class Reader:
         self._reset()
 
     def _reset(self) -> None:
-        self._page, self._bold, self._size, self._inverse, self._align = "cp437", False, 1, False, 0
-        self._line: list[tuple[str, bool, bool]] = []
+        self._page, self._bold, self._size, self._align = "cp437", False, 1, 0
+        self._line: list[tuple[str, bool]] = []
         self._stored, self._module = b"", 0
 
     def _take(self, count: int) -> bytes:
@@ -71,17 +70,16 @@ class Reader:
             if byte == 0x0A:
                 self._end_line()
             elif byte >= 0x20:
-                self._line.append((bytes((byte,)).decode(self._page), self._bold, self._inverse))
+                self._line.append((bytes((byte,)).decode(self._page), self._bold))
             else:
                 self._command(byte)
         assert not self._line, "text without its line feed"
         return self.printed
 
     def _end_line(self) -> None:
-        text = "".join(char for char, _, _ in self._line)
-        bold = "".join(char if strong else "\0" for char, strong, _ in self._line).split("\0")
-        inverse = bool(self._line) and all(each[2] for each in self._line)
-        self.printed.append(Text(text.rstrip(" "), self._size, inverse, [part for part in bold if part]))
+        text = "".join(char for char, _ in self._line)
+        bold = "".join(char if strong else "\0" for char, strong in self._line).split("\0")
+        self.printed.append(Text(text.rstrip(" "), self._size, [part for part in bold if part]))
         self._line = []
 
     def _command(self, lead: int) -> None:
@@ -107,8 +105,6 @@ class Reader:
                 self.area_dots = int.from_bytes(self._take(2), "little")
             case 0x1D, "!":
                 self._size = {0: 1, 0x11: 2}[self._take(1)[0]]
-            case 0x1D, "B":
-                self._inverse = self._take(1) == b"\x01"
             case 0x1D, "V":
                 assert self._take(2) == b"B\0"
                 self.printed.append(Cut())

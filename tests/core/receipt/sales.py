@@ -4,7 +4,18 @@ import msgspec
 
 from kiosk.core.state import Shop
 from kiosk.receipt.document import Document, compose
-from kiosk.records.sale import CardReferences, Currency, Line, LineKind, Price, Quantity, Sale, TaxTotal, Tender
+from kiosk.records.sale import (
+    CardReferences,
+    Currency,
+    Discount,
+    Line,
+    LineKind,
+    Price,
+    Quantity,
+    Sale,
+    TaxTotal,
+    Tender,
+)
 
 DKK = Currency("DKK", 2)
 WALL_MS = 1_795_300_000_000
@@ -13,8 +24,8 @@ SHOPS: dict[str, tuple[str, tuple[str, ...], str, Currency]] = {
     "en": ("Kassa Corner Shop", ("12 Harbour Street", "1400 Copenhagen K"), "DK 12 34 56 78", DKK),
     "da": ("Torvets Købmand", ("Christianshavns Torv 2", "1410 København K"), "DK 12 34 56 78", DKK),
     "bg": ("Магазин „Ягода“", ("ул. Граф Игнатиев 12", "1000 София"), "BG 123456789", Currency("EUR", 2)),
-    "zh_Hans": ("街角便利店", ("上海市黄浦区南京东路100号",), "91310000MA1FL0XX1A", Currency("CNY", 2)),
-    "zh_Hant": ("街角便利商店", ("臺北市信義區松壽路12號",), "12345678", Currency("TWD", 0)),
+    "zh-Hans": ("街角便利店", ("上海市黄浦区南京东路100号",), "91310000MA1FL0XX1A", Currency("CNY", 2)),
+    "zh-Hant": ("街角便利商店", ("臺北市信義區松壽路12號",), "12345678", Currency("TWD", 0)),
 }
 
 NAMES: dict[str, tuple[str, ...]] = {
@@ -36,15 +47,15 @@ NAMES: dict[str, tuple[str, ...]] = {
         "Газирана вода 0,5 л",
         "Ябълки",
     ),
-    "zh_Hans": ("全脂牛奶 1 升", "有机黑麦葵花籽斯佩尔特小麦切片面包 950 克装，每日新鲜烘焙", "气泡水 0.5 升", "苹果"),
-    "zh_Hant": (
+    "zh-Hans": ("全脂牛奶 1 升", "有机黑麦葵花籽斯佩尔特小麦切片面包 950 克装，每日新鲜烘焙", "气泡水 0.5 升", "苹果"),
+    "zh-Hant": (
         "全脂鮮乳 1 公升",
         "有機黑麥葵花籽斯佩爾特小麥切片麵包 950 公克裝，每日新鮮烘焙",
         "氣泡水 0.5 公升",
         "蘋果",
     ),
 }
-DEPOSIT = {"en": "Deposit", "da": "Pant A", "bg": "Депозит", "zh_Hans": "押金", "zh_Hant": "押金"}
+DEPOSIT = {"en": "Deposit", "da": "Pant A", "bg": "Депозит", "zh-Hans": "押金", "zh-Hant": "押金"}
 
 
 def shop(language: str = "da", **changes: object) -> Shop:
@@ -78,6 +89,7 @@ def line(
     rate_bp: int = 2500,
     reason: str = "",
     voids: str = "",
+    discounts: list[Discount] | None = None,
 ) -> Line:
     amount = gross_minor if unit_price is None else unit_price
     return Line(
@@ -93,6 +105,7 @@ def line(
         parent=parent,
         reason=reason,
         voids=voids,
+        discounts=discounts or [],
     )
 
 

@@ -158,11 +158,11 @@ class EscposPrinter:
             raise
         finally:
             self._inbox = self._link = None
-            pump.cancel()
-            await asyncio.gather(pump, return_exceptions=True)
             link.close()
             if self._job:
                 self._end(self._job, PrintOutcome.uncertain if self._job.sent else PrintOutcome.failed, reason)
+            pump.cancel()
+            await asyncio.gather(pump, return_exceptions=True)  # last: a cancellation here may end this function
 
     async def _live(self, link: Link, inbox: Inbox[Answer]) -> None:
         self._link = link

@@ -96,19 +96,20 @@ class ZvtTerminal:
         finally:
             self._session = None
             self._unready(self._why_not)
-            pump.cancel()
-            await asyncio.gather(pump, return_exceptions=True)
             link.close()
             while self._jobs:
                 self._jobs.popleft().drop(self._why_not)
+            pump.cancel()
+            await asyncio.gather(pump, return_exceptions=True)  # last: a cancellation here may end this function
 
     async def _step(self, session: Session) -> None:
         """One job, or one unasked message, or one enquiry."""
         if self._jobs:
             await self._jobs.popleft().run(session)
             return
+        quiet_s = self._timing.enquiry_interval_s if self._ready.is_set() else self._timing.retry_s
         try:
-            message = await session.next(self._timing.enquiry_interval_s, unless=lambda: bool(self._jobs))
+            message = await session.next(quiet_s, unless=lambda: bool(self._jobs))
         except TimeoutError:
             await self._enquire(session)
             return

@@ -57,7 +57,8 @@ def record_of(fields: Fields, terminal_id: str) -> Record:
 
 def write_witness(record: Record) -> str:
     """Small JSON, without what is absent."""
-    return json.dumps({k: v for k, v in asdict(record).items() if v not in ("", None, False)}, separators=(",", ":"))
+    told = {k: v for k, v in asdict(record).items() if v is not None and v is not False and v != ""}
+    return json.dumps(told, separators=(",", ":"))
 
 
 def read_witness(text: str) -> Record:
