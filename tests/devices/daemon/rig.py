@@ -272,7 +272,8 @@ class Daemon:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self, **environment: str) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-X", "dev", "-W", "error", "-m", "hal.main", "--config", str(self.config)]
+        # Not -X dev: its asyncio debug mode logs every slow callback, which a busy machine has.
+        command = [sys.executable, "-W", "error", "-m", "hal.main", "--config", str(self.config)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*command, "--json", *self._options], stderr=log, env={**os.environ, **environment}

@@ -121,22 +121,42 @@ def test_the_framer_is_linear_and_bounded() -> None:
     assert time.monotonic() - began_s < 1.0
 
 
-def test_calls_poured_in_without_reading_are_bounded(tmp_path: Path) -> None:
-    call = b'{"method":"org.varlink.service.GetInterfaceDescription","parameters":{"interface":"kassa.hal.Devices"}}\0'
-
+@pytest.mark.parametrize(
+    "call",
+    [
+        b'{"method":"org.varlink.service.GetInterfaceDescription","parameters":{"interface":"kassa.hal.Devices"}}\0',
+        b'{"method":"kassa.hal.Devices.Nothing"}\0',
+    ],
+)
+def test_calls_poured_in_without_reading_are_bounded(tmp_path: Path, call: bytes) -> None:
     async def scene() -> None:
         async with rig(tmp_path) as house:
             bad, good = await Wire.open(house.path), await Wire.open(house.path)
             bad.writer.transport.pause_reading()  # type: ignore[attr-defined]
             bad.writer.write(call * 20_000)
-            for _ in range(200):
-                assert await good.error("Devices.List") == "no error"
+            for _ in range(20_000):
+                await asyncio.sleep(0)  # time enough to answer them all, were it not for the bound
+            assert await good.error("Devices.List") == "no error"
             (victim,) = [c for c in house.server.connections if c._frames.qsize() > 0]
             assert victim.transport is not None
             assert victim.transport.get_write_buffer_size() < 256 * 1024
             assert victim._frames.qsize() * len(call) < 512 * 1024
             bad.writer.transport.abort()
             await good.close()
+
+    asyncio.run(scene())
+
+
+def test_calls_poured_in_are_handled_in_turn_with_the_others(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with rig(tmp_path) as house:
+            bad, good = await Wire.open(house.path), await Wire.open(house.path)
+            assert await good.error("Devices.List") == "no error"
+            bad.writer.write(b'{"oneway":true}\0' * 10_000)
+            assert await good.error("Devices.List") == "no error"
+            assert sum(connection._frames.qsize() for connection in house.server.connections) > 1000
+            await good.close()
+            await bad.close()
 
     asyncio.run(scene())
 

@@ -248,8 +248,9 @@ def test_large_writes_arrive_whole(line: Line) -> None:
 def test_settings_reach_the_line(line: Line) -> None:
     async def scene() -> None:
         link = TtyLink(line.path, 19200, data_bits=7, parity="even", stop_bits=2)
-        _, _, cflag, _, ispeed, ospeed, _ = termios.tcgetattr(line.slave)
+        _, _, cflag, _, ispeed, ospeed, special = termios.tcgetattr(line.slave)
         assert ispeed == ospeed == termios.B19200
+        assert special[termios.VMIN] in (1, b"\x01"), "else an empty read could not be told from a cable pulled"
         assert cflag & termios.CSTOPB
         link.close()
 
