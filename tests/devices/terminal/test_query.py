@@ -58,6 +58,10 @@ COMPARISONS: dict[str, tuple[Record, Record, PaymentState]] = {
     "an impossible date": (BEFORE, replace(OURS, date="1332"), UNKNOWN),
     "the terminal cannot say": (BEFORE, Record(tid="52500001", error="FB"), UNKNOWN),
     "it could not say before": (Record(tid="52500001", error="FB"), OURS, UNKNOWN),
+    "nothing to repeat before, ours now": (Record(tid="52500001", error="83"), OURS, APPROVED),
+    "nothing to repeat before, another amount now": (Record(error="83"), replace(OURS, amount=1), UNKNOWN),
+    "nothing to repeat, before and now": (Record(error="83"), Record(error="83"), UNKNOWN),
+    "nothing to repeat, then none": (Record(error="83"), EMPTY, UNKNOWN),
     "it never could say": (Record(error="FB"), Record(error="FB"), UNKNOWN),
 }
 

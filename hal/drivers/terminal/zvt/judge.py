@@ -12,9 +12,12 @@ from datetime import datetime, timedelta
 
 from hal.api.records import CardDetails, PaymentAnswer, PaymentState
 from hal.drivers.terminal.zvt.codec import Fields
-from hal.drivers.terminal.zvt.words import SCHEMES
+from hal.drivers.terminal.zvt.words import FUNCTION_NOT_POSSIBLE, SCHEMES
 
 _MAX_WITNESS_CHARS = 1024
+_NOT_POSSIBLE = f"{FUNCTION_NOT_POSSIBLE:02X}"
+"""Said by a terminal that has no transaction yet, and by one that cannot repeat receipts at all."""
+
 _FORWARD = timedelta(days=183)
 """A record dated up to half a year later is later; otherwise it is earlier, for dates come without a year."""
 
@@ -80,6 +83,8 @@ def read_witness(text: str) -> Record:
 def compare(before: Record, now: Record, amount_minor: int, currency: str) -> tuple[PaymentState, str]:
     """State and why. `currency` is the numeric code."""
     unknown = PaymentState.unknown
+    if before.error == _NOT_POSSIBLE and not now.error and not now.empty:
+        before = Record(tid=before.tid, empty=True)  # it does tell its record, so then it had none
     if before.error or now.error:
         return unknown, "unreadable_record"
     if before.tid and now.tid and before.tid != now.tid:
