@@ -104,17 +104,18 @@ def compare(before: Record, now: Record, amount_minor: int, currency: str) -> tu
 
 def advanced(before: Record, now: Record) -> bool:
     """Whether `now` is a later transaction: another trace number (another receipt number where there is none), at a
-    later time. Both records must tell both."""
-    number_before, number_now = (
-        (before.trace, now.trace) if before.trace and now.trace else (before.receipt, now.receipt)
-    )
-    if not number_before or not number_now or number_before == number_now:
-        return False
+    later time. Within the same second it must be the very next number. Both records must tell both."""
+    numbers = (before.trace, now.trace) if before.trace and now.trace else (before.receipt, now.receipt)
     then, later = _moment(before), _moment(now)
-    if then is None or later is None:
+    if not all(numbers) or numbers[0] == numbers[1] or then is None or later is None:
         return False
     ahead = (later - then) % timedelta(days=366)
-    return timedelta(0) < ahead < _FORWARD
+    return ahead < _FORWARD if ahead else _is_next(*numbers)
+
+
+def _is_next(before: str, now: str) -> bool:
+    """Numbers count on to all nines, and from there to zero or one."""
+    return int(now) == int(before) + 1 or (before.strip("9") == "" and int(now) in (0, 1))
 
 
 def _moment(record: Record) -> datetime | None:
