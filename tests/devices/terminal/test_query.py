@@ -90,6 +90,7 @@ WITNESSES = [
     '{"amount":"1"}',
     '{"amount":true}',
     '{"empty":1}',
+    '{"trace":"x","date":"0629","time":"123005"}',
     "[" * 5000,
     "x" * 1025,
 ]

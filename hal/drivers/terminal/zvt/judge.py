@@ -77,6 +77,8 @@ def read_witness(text: str) -> Record:
     kinds = {name: type(value) for name, value in asdict(Record()).items()} | {"amount": int, "result": int}
     if any(type(value) is not kinds[name] for name, value in told.items()):
         return bad
+    if any(number and not (number.isascii() and number.isdecimal()) for number in (record.trace, record.receipt)):
+        return bad
     return record
 
 

@@ -91,7 +91,8 @@ class PaymentRun:
             await self._authorise()
         except Unsettled as error:
             self._break_off(str(error))
-            raise DeviceGone("protocol", f"payment broken off: {error}") from error
+            reason = "no_answer" if str(error) == "timeout" else "protocol"
+            raise DeviceGone(reason, f"payment broken off: {error}") from error
         except DeviceGone as gone:
             self._break_off(_LOST_WORDS.get(gone.reason, "line_lost"))
             raise
