@@ -103,6 +103,7 @@ class Device:
             self.heard[-1] += data
             if data != step.data:
                 self.error = f"expected {step.data.hex(' ')}, heard {data.hex(' ')}"
+                self.over.set()
                 return
         self.over.set()
 

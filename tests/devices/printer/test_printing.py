@@ -220,7 +220,7 @@ def test_a_printer_that_takes_no_more_bytes() -> None:
 
 def test_completion_by_paper_status() -> None:
     async def run() -> None:
-        steps = [*GREETING, Step(">", HELLO + b"\x1d\x72\x01"), Step("<", b"\x00")]
+        steps = [*GREETING, Step(">", HELLO + b"\x1d\x61\xff\x1d\x72\x01"), Step("<", b"\x00")]
         async with bench([*steps, Step("silence")], completion="gs_r") as b:
             b.printer.print("j1", HELLO)
             await b.reports.until(lambda: b.printer.job("j1") is JobState.printed)
@@ -244,7 +244,7 @@ def test_data_that_is_refused(data: bytes) -> None:
 
 def test_identify_prints_a_line() -> None:
     async def run() -> None:
-        text = b"\x1b@Kassa: this printer\n\n\n\n\n\x1d(H\x06\x0000" + b"0001"
+        text = b"\x1b@\x1da\xffKassa: this printer\n\n\n\n\n\x1da\xff\x1d(H\x06\x0000" + b"0001"
         async with bench([*GREETING, Step(">", text), Step("<", b"\x37\x220001\0"), Step("silence")]) as b:
             await b.printer.identify()
             assert b.reports.parts == []

@@ -16,13 +16,13 @@ QUICK = Timing(
     connect_s=1,
     write_s=0.5,
     t3_s=0.3,
-    t4_s=0.6,
-    t4_max_s=0.6,
+    t4_s=0.4,
+    t4_max_s=0.4,
     short_t4_s=0.3,
     enquiry_interval_s=30,
     retry_s=0.02,
     prepare_s=1,
-    query_s=0.6,
+    query_s=0.5,
     reverse_s=1,
 )
 
@@ -65,7 +65,7 @@ async def bench(
     reports = Reports()
     async with device(steps, reset=reset, fragment=fragment) as peer:
         terminal = ZvtTerminal(
-            reports, host="127.0.0.1", port=peer.port, timing=timing, **{"confirm_window_s": 0.3, **options}
+            reports, host="127.0.0.1", port=peer.port, timing=timing, **{"confirm_window_s": 1.0, **options}
         )
         if confirm:
             confirming(terminal, reports)

@@ -47,7 +47,14 @@ COMPARISONS: dict[str, tuple[Record, Record, PaymentState]] = {
     "trace wrapped": (replace(BEFORE, trace="999999"), replace(OURS, trace="000001"), APPROVED),
     "numbers restarted": (BEFORE, replace(OURS, trace="000001", receipt="0001"), APPROVED),
     "the same trace": (BEFORE, replace(OURS, trace="000732"), UNKNOWN),
-    "the same time": (BEFORE, replace(OURS, time="120000"), UNKNOWN),
+    "the same second, the next number": (BEFORE, replace(OURS, time="120000"), APPROVED),
+    "the same second, wrapped": (
+        replace(BEFORE, trace="999999"),
+        replace(OURS, time="120000", trace="000001"),
+        APPROVED,
+    ),
+    "the same second, not the next": (BEFORE, replace(OURS, time="120000", trace="000734"), UNKNOWN),
+    "the same second, a number before": (BEFORE, replace(OURS, time="120000", trace="000731"), UNKNOWN),
     "earlier": (BEFORE, replace(OURS, time="115959"), UNKNOWN),
     "over new year": (replace(BEFORE, date="1231"), replace(OURS, date="0101"), APPROVED),
     "on 29 February": (replace(BEFORE, date="0228"), replace(OURS, date="0229"), APPROVED),
@@ -58,6 +65,10 @@ COMPARISONS: dict[str, tuple[Record, Record, PaymentState]] = {
     "an impossible date": (BEFORE, replace(OURS, date="1332"), UNKNOWN),
     "the terminal cannot say": (BEFORE, Record(tid="52500001", error="FB"), UNKNOWN),
     "it could not say before": (Record(tid="52500001", error="FB"), OURS, UNKNOWN),
+    "nothing to repeat before, ours now": (Record(tid="52500001", error="83"), OURS, APPROVED),
+    "nothing to repeat before, another amount now": (Record(error="83"), replace(OURS, amount=1), UNKNOWN),
+    "nothing to repeat, before and now": (Record(error="83"), Record(error="83"), UNKNOWN),
+    "nothing to repeat, then none": (Record(error="83"), EMPTY, UNKNOWN),
     "it never could say": (Record(error="FB"), Record(error="FB"), UNKNOWN),
 }
 
@@ -79,6 +90,7 @@ WITNESSES = [
     '{"amount":"1"}',
     '{"amount":true}',
     '{"empty":1}',
+    '{"trace":"x","date":"0629","time":"123005"}',
     "[" * 5000,
     "x" * 1025,
 ]

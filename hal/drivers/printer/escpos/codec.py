@@ -43,6 +43,14 @@ def ask_when_done(process_id: str) -> bytes:
     return b"\x1d\x28\x48\x06\x00\x30\x30" + process_id.encode("ascii")
 
 
+def with_status(data: bytes) -> bytes:
+    """The data with status back switched on again: ESC @, by which most receipts begin, switches it off (GS a is in
+    effect until ESC @). Again at the end, for an ESC @ elsewhere."""
+    if data.startswith(INITIALISE):
+        data = INITIALISE + ASB_ON + data[len(INITIALISE) :]
+    return data + ASB_ON
+
+
 def realtime_command(data: bytes) -> int:
     """Where a printer would see DLE ENQ 0 to 2 or DLE DC4 (pulse, power off, buzzer, clear) in the data, else -1.
 

@@ -245,12 +245,12 @@ class EscposPrinter:
     async def _print(self, link: Link, inbox: Inbox[Answer], job: _Job) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._timing.job_s
-        trailer = codec.ASK_PAPER if self._completion == "gs_r" else codec.ask_when_done(job.process_id)
+        ask = codec.ASK_PAPER if self._completion == "gs_r" else codec.ask_when_done(job.process_id)
         if inbox.gone:
             raise inbox.gone
         job.sent = True
         self._dirty = True
-        await self._hand_over(link, inbox, job.data + trailer)
+        await self._hand_over(link, inbox, codec.with_status(job.data) + ask)
         while not job.done and loop.time() < deadline:
             try:
                 answer = await inbox.next(min(self._timing.poll_s, deadline - loop.time()))

@@ -12,9 +12,12 @@ from datetime import datetime, timedelta
 
 from hal.api.records import CardDetails, PaymentAnswer, PaymentState
 from hal.drivers.terminal.zvt.codec import Fields
-from hal.drivers.terminal.zvt.words import SCHEMES
+from hal.drivers.terminal.zvt.words import FUNCTION_NOT_POSSIBLE, SCHEMES
 
 _MAX_WITNESS_CHARS = 1024
+_NOT_POSSIBLE = f"{FUNCTION_NOT_POSSIBLE:02X}"
+"""Said by a terminal that has no transaction yet, and by one that cannot repeat receipts at all."""
+
 _FORWARD = timedelta(days=183)
 """A record dated up to half a year later is later; otherwise it is earlier, for dates come without a year."""
 
@@ -74,12 +77,16 @@ def read_witness(text: str) -> Record:
     kinds = {name: type(value) for name, value in asdict(Record()).items()} | {"amount": int, "result": int}
     if any(type(value) is not kinds[name] for name, value in told.items()):
         return bad
+    if any(number and not (number.isascii() and number.isdecimal()) for number in (record.trace, record.receipt)):
+        return bad
     return record
 
 
 def compare(before: Record, now: Record, amount_minor: int, currency: str) -> tuple[PaymentState, str]:
     """State and why. `currency` is the numeric code."""
     unknown = PaymentState.unknown
+    if before.error == _NOT_POSSIBLE and not now.error and not now.empty:
+        before = Record(tid=before.tid, empty=True)  # it does tell its record, so then it had none
     if before.error or now.error:
         return unknown, "unreadable_record"
     if before.tid and now.tid and before.tid != now.tid:
@@ -99,17 +106,18 @@ def compare(before: Record, now: Record, amount_minor: int, currency: str) -> tu
 
 def advanced(before: Record, now: Record) -> bool:
     """Whether `now` is a later transaction: another trace number (another receipt number where there is none), at a
-    later time. Both records must tell both."""
-    number_before, number_now = (
-        (before.trace, now.trace) if before.trace and now.trace else (before.receipt, now.receipt)
-    )
-    if not number_before or not number_now or number_before == number_now:
-        return False
+    later time. Within the same second it must be the very next number. Both records must tell both."""
+    numbers = (before.trace, now.trace) if before.trace and now.trace else (before.receipt, now.receipt)
     then, later = _moment(before), _moment(now)
-    if then is None or later is None:
+    if not all(numbers) or numbers[0] == numbers[1] or then is None or later is None:
         return False
     ahead = (later - then) % timedelta(days=366)
-    return timedelta(0) < ahead < _FORWARD
+    return ahead < _FORWARD if ahead else _is_next(*numbers)
+
+
+def _is_next(before: str, now: str) -> bool:
+    """Numbers count on to all nines, and from there to zero or one."""
+    return int(now) == int(before) + 1 or (before.strip("9") == "" and int(now) in (0, 1))
 
 
 def _moment(record: Record) -> datetime | None:

@@ -6,8 +6,10 @@ unacknowledged payment back (2.2.8). What follows the acknowledgement is where t
 - 2.2.9: once the status information is acknowledged the payment stands, whatever happens to the completion.
 - 2.2.8: where the terminal sends print lines, all of them must be acknowledged too, else it reverses.
 
-Hence two profiles. "status" trusts 2.2.9: a line lost after our acknowledgement leaves the payment standing.
-"print" trusts 2.2.8: only the completion proves that every print block arrived; a line lost before is unclear.
+Hence two profiles. "status" trusts 2.2.9: a line lost after the terminal took our acknowledgement leaves the payment
+standing. That it took it shows in whatever it says next; an acknowledgement written to a dying line may never have
+arrived (4.1), so without a word after it the end is unclear. "print" trusts 2.2.8: only the completion proves that
+every print block arrived; a line lost before is unclear.
 In both, 06 1E after the acknowledgement is unclear (2.2.9: the terminal ends so when the transaction failed, though it
 may not take the payment back any more), unless the terminal first said in status information that it is undone: then
 it is void. 06 B0 is sent only while the terminal waits for the card, at most once, and may be refused.
@@ -79,7 +81,7 @@ class PaymentRun:
         self._refused: int | None = None
         self._abort_sent = False
         self._approval: Fields | None = None
-        self._acknowledged = False
+        self._taken = False
         self._undone = False
 
     async def run(self) -> None:
@@ -89,7 +91,8 @@ class PaymentRun:
             await self._authorise()
         except Unsettled as error:
             self._break_off(str(error))
-            raise DeviceGone("protocol", f"payment broken off: {error}") from error
+            reason = "no_answer" if str(error) == "timeout" else "protocol"
+            raise DeviceGone(reason, f"payment broken off: {error}") from error
         except DeviceGone as gone:
             self._break_off(_LOST_WORDS.get(gone.reason, "line_lost"))
             raise
@@ -205,7 +208,6 @@ class PaymentRun:
             if isinstance(message, Completion | Abort) or (isinstance(message, Status) and message.fields != fields):
                 raise Unsettled("not_confirmed")  # the terminal gave up waiting
         await self._session.ack()
-        self._acknowledged = True
 
     async def _until_confirmed(self, deadline: float) -> Message | None:
         """What the terminal says meanwhile; None once confirmed, and Unsettled when that comes too late."""
@@ -226,6 +228,7 @@ class PaymentRun:
         deadline = loop.time() + self._t4_s
         while True:
             message = await self._next(deadline)
+            self._taken = True
             match message:
                 case Completion(fields):
                     self._end(Standing.unclear if self._undone or fields.result_code else Standing.stands)
@@ -275,7 +278,7 @@ class PaymentRun:
             return  # it had its end; only the last acknowledgement did not get through
         if not payment.confirmed:
             drop(payment, self._reporter, reason)
-        elif self._acknowledged and self._profile == "status" and not self._undone and reason != "unclear_status":
+        elif self._taken and self._profile == "status" and not self._undone and reason != "unclear_status":
             self._end(Standing.stands)
         else:
             self._end(Standing.unclear)
