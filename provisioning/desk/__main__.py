@@ -51,6 +51,7 @@ class Desk:
         cloud_url = f"http://127.0.0.1:{arguments.cloud_port}"
         self.say("cloud", cloud_url + "/", "kiosks and their sales, live")
         self._stock_and_enrol(cloud_url)
+        (folders.run / "window.token").unlink(missing_ok=True)  # a new run is a new boot
         kiosk_config = write_kiosk(folders, arguments.kiosk_port, arguments.cloud_port)
         kiosk = self._start("kiosk", [str(BIN / "kassa-kiosk"), "run", "--config", str(kiosk_config)])
         hal.ready(READY_S)
