@@ -124,7 +124,22 @@ function connect() {
   });
   source.addEventListener("beat", heard);
   source.addEventListener("displaced", () => wait(DISPLACED_MS));
-  source.onerror = () => wait(RETRY_MS);
+  source.onerror = () => {
+    wait(RETRY_MS);
+    refused();
+  };
+}
+
+// The till is there and yet refuses the stream: it was started anew with another token. The window knows the new one,
+// and comes with it when the page loads again.
+async function refused() {
+  try {
+    const there = await fetch("/healthz");
+    const answer = there.ok && (await fetch("/events", { method: "HEAD" }));
+    if (answer && answer.status === 403) location.reload();
+  } catch {
+    // Not there: the next attempt is due soon.
+  }
 }
 
 function wait(for_ms) {
