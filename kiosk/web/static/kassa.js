@@ -58,7 +58,7 @@ function settle(was, held) {
   if (shown.prompt && shown.prompt !== was.prompt) {
     if (!was.prompt) before = held;
     toggle("languages", false);
-    document.querySelector("#prompt .btn")?.focus();
+    document.getElementById("prompt-primary")?.focus();
   } else if (!shown.prompt && was.prompt) {
     focus(before);
   } else if (shown.screen !== was.screen) {
@@ -201,7 +201,7 @@ function atLarge(target) {
   else if (shown.screen === "attract" && !shown.prompt && target.closest("#stage, #top")) wish("start");
 }
 
-let touched_ms = 0;
+let touched_ms = -Infinity;
 
 function alive() {
   if (shown.screen === "attract" || shown.prompt === "still_there" || performance.now() - touched_ms < TOUCH_EVERY_MS) return;

@@ -31,7 +31,8 @@ def messages(language: str) -> dict[str, Message]:
 def problems(use: Use, message: Message | None, plural_forms: int) -> list[str]:
     if message is None:
         return ["is not in the catalogue"]
-    forms = message.string if isinstance(message.string, tuple) else (message.string,)
+    held = message.string
+    forms = [str(one or "") for one in (held if isinstance(held, tuple | list) else (held,))]
     wrong = []
     if bool(use.plural) != isinstance(message.id, tuple):
         wrong.append("is a plural on one side only")

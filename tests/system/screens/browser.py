@@ -13,10 +13,16 @@ from tests.core.web.lane import HeldLane
 
 TOKEN = "a-token-for-one-boot"
 SIZES = {"portrait": (1080, 1920), "landscape": (1280, 800), "wide": (1920, 1080)}
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-).split()
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @contextlib.contextmanager

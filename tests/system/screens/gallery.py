@@ -6,8 +6,8 @@ With words, only states whose name begins with one of them, and only the languag
 import sys
 from pathlib import Path
 
-from tests.core.web.states import IDLE, everywhere
 from tests.core.web.lane import HeldLane
+from tests.core.web.states import IDLE, everywhere
 from tests.system.screens.browser import SIZES, chromium, open_page, served, show
 
 LANGUAGES = ("en", "da", "bg", "zh-Hans", "zh-Hant")

@@ -14,7 +14,11 @@ ROOT = Path(__file__).resolve().parents[3]
 class Display:
     def __init__(self, name: str) -> None:
         self.env = {
-            **{key: value for key, value in os.environ.items() if key not in ("WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS")},
+            **{
+                key: value
+                for key, value in os.environ.items()
+                if key not in ("WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS")
+            },
             "DISPLAY": name,
             "GDK_BACKEND": "x11",
             "NO_AT_BRIDGE": "1",
@@ -23,7 +27,9 @@ class Display:
         }
 
     def xdotool(self, *words: str) -> str:
-        done = subprocess.run(["xdotool", *words], env=self.env, capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run(
+            ["xdotool", *words], env=self.env, capture_output=True, text=True, timeout=20, check=False
+        )
         return done.stdout.strip()
 
     def click(self, button: int = 1) -> None:
@@ -41,7 +47,9 @@ class Display:
 
     @contextlib.contextmanager
     def program(self, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
-        with subprocess.Popen([sys.executable, *arguments], env=self.env, cwd=ROOT, stdin=subprocess.DEVNULL) as process:
+        with subprocess.Popen(
+            [sys.executable, *arguments], env=self.env, cwd=ROOT, stdin=subprocess.DEVNULL
+        ) as process:
             try:
                 yield process
             finally:
@@ -60,7 +68,9 @@ def display() -> Iterator[Display]:
     with os.fdopen(read) as pipe, server:
         try:
             screen = Display(f":{pipe.readline().strip()}")
-            with subprocess.Popen(["openbox"], env=screen.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as manager:
+            with subprocess.Popen(
+                ["openbox"], env=screen.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            ) as manager:
                 try:
                     _managed(screen)
                     yield screen

@@ -67,7 +67,7 @@ def hostile() -> Iterator[Hostile]:
             held.tell("foreign")
             _answer(self, b"<title>foreign</title>out", "text/html")
 
-        do_POST = do_GET  # noqa: N815 - the base class's name
+        do_POST = do_GET
 
         def log_message(self, *_: object) -> None:
             pass
@@ -97,9 +97,7 @@ def hostile() -> Iterator[Hostile]:
         yield held
 
 
-def _answer(
-    handler: BaseHTTPRequestHandler, body: bytes, kind: str, disposition: str = "", status: int = 200
-) -> None:
+def _answer(handler: BaseHTTPRequestHandler, body: bytes, kind: str, disposition: str = "", status: int = 200) -> None:
     handler.send_response(status)
     handler.send_header("Content-Type", kind)
     handler.send_header("Content-Length", str(len(body)))

@@ -125,7 +125,7 @@ def test_an_ordinary_window_does_not(screen: Display, trap: Trap) -> None:
 
 
 def test_a_killed_page_comes_back(locked: tuple[Display, Hostile, "subprocess.Popen[bytes]"]) -> None:
-    screen, page, window = locked
+    _, page, window = locked
     page.set("calm")
     page.wait("ready-calm")
     for _ in range(2):

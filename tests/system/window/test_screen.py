@@ -1,4 +1,4 @@
-"""The lane's own page in the lane's own window: it comes up late, takes a touch, and follows the till to a new token."""
+"""The lane's own page in the lane's own window: it comes up late, takes a touch, and follows to a new token."""
 
 import threading
 from collections.abc import Iterator
