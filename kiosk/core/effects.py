@@ -70,15 +70,23 @@ class AskPrint(Effect, frozen=True, tag="ask_print"):
     job_id: str
 
 
+class GiveUp(Effect, frozen=True, tag="give_up"):
+    """Nobody answered. Answer: SaleAbandoned."""
+
+
+class Finish(Effect, frozen=True, tag="finish"):
+    """The customer is done or gone. Answer: SaleFinished."""
+
+
 class StartTimer(Effect, frozen=True, tag="start_timer"):
     """(Re)start a named timer. Answer: TimerElapsed."""
 
-    name: Literal["idle", "answer", "thanks", "query", "ending", "prompt"]
+    name: Literal["idle", "answer", "thanks", "query", "ending"]
     after_s: int
 
 
 class StopTimer(Effect, frozen=True, tag="stop_timer"):
-    name: Literal["idle", "answer", "thanks", "query", "ending", "prompt"]
+    name: Literal["idle", "answer", "thanks", "query", "ending"]
 
 
 class CallStaff(Effect, frozen=True, tag="call_staff"):
@@ -97,6 +105,8 @@ Any = (
     | CloseSale
     | PrintReceipt
     | AskPrint
+    | GiveUp
+    | Finish
     | StartTimer
     | StopTimer
     | CallStaff

@@ -20,7 +20,8 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class ItemScanned(Event, frozen=True, tag="item.scanned"):
-    """A product was read. The ids are for the line, its deposit line, and the sale if this opens one."""
+    """A product was read. The ids are for the line, its deposit line, and the sale if this opens one; `language` is
+    the screen's, for the same case."""
 
     product: Product
     deposit: Product | None
@@ -29,6 +30,7 @@ class ItemScanned(Event, frozen=True, tag="item.scanned"):
     deposit_line_id: str
     sale_id: str
     catalogue_version: str
+    language: str
     wall_ms: int
 
 
@@ -228,12 +230,14 @@ class CatalogueChanged(Event, frozen=True, tag="catalogue_changed"):
     catalogue: Catalogue
 
 
-class JournalFailed(Event, frozen=True, tag="journal_failed"):
+class JournalChanged(Event, frozen=True, tag="journal_changed"):
+    """Why no record can be made, in words for the technician; empty when records can be made again."""
+
     reason: str
 
 
 class TimerElapsed(Event, frozen=True, tag="timer_elapsed"):
-    name: Literal["idle", "answer", "thanks", "query", "ending", "prompt"]
+    name: Literal["idle", "answer", "thanks", "query", "ending"]
 
 
 Durable = (
@@ -274,7 +278,7 @@ Passing = (
     | DeviceChanged
     | HalChanged
     | CatalogueChanged
-    | JournalFailed
+    | JournalChanged
     | TimerElapsed
 )
 Any = Durable | Passing

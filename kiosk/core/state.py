@@ -71,9 +71,9 @@ class Health(Base, frozen=True):
 Stage = Literal["idle", "scanning", "choosing", "paying", "closing", "receipt", "printing", "thanks"]
 """idle: nobody there. choosing: how to pay. closing: fiscal port and seal. receipt: how to hand it over."""
 
-Phase = Literal["preparing", "charging", "aborting", "confirming", "ending", "unknown"]
+Phase = Literal["preparing", "charging", "aborting", "confirming", "unknown"]
 """Of the one payment under way. preparing: nothing sent. charging: the terminal works. confirming: approved, recorded,
-not yet acknowledged to the terminal. ending: acknowledged, it prints. unknown: the terminal is being asked."""
+being acknowledged to the terminal. unknown: the terminal is being asked."""
 
 
 class Payment(Base, frozen=True):

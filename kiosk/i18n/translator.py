@@ -24,10 +24,10 @@ LANGUAGES: Mapping[str, str] = {
     "en": "English",
     "da": "Dansk",
     "bg": "Български",
-    "zh_Hans": "简体中文",
-    "zh_Hant": "繁體中文",
+    "zh-Hans": "简体中文",
+    "zh-Hant": "繁體中文",
 }
-"""Every language there is a catalogue for, with its own name for itself."""
+"""Every language there is a catalogue for, by its BCP 47 tag, with its own name for itself."""
 
 NO_BREAK = "\u00a0"
 LETTER_DIGIT = re.compile(r"(?<=[^\W\d_])(?=\d)")
@@ -41,12 +41,12 @@ def N_(text: str) -> str:
 
 def resolve(language: str) -> str:
     """The catalogue that serves this language code (`da`, `da-DK`, `zh-Hans`, `zh_TW`); English if none does."""
-    code = language.replace("-", "_")
+    code = language.replace("_", "-")
     if code in LANGUAGES:
         return code
-    head, _, rest = code.partition("_")
+    head, _, rest = code.partition("-")
     if head == "zh":
-        return "zh_Hant" if rest in ("TW", "HK", "MO") or rest.startswith("Hant") else "zh_Hans"
+        return "zh-Hant" if rest in ("TW", "HK", "MO") or rest.startswith("Hant") else "zh-Hans"
     return head if head in LANGUAGES else "en"
 
 
@@ -76,7 +76,7 @@ class Translator:
 
     def __init__(self, language: str) -> None:
         self.language = language
-        self.locale = Locale.parse(language)
+        self.locale = Locale.parse(language, sep="-")
         self._texts = _texts(language)
         self.money = lru_cache(maxsize=8192)(self._money)
         self._money_patterns: dict[int, NumberPattern] = {}
@@ -122,9 +122,10 @@ class Translator:
 
 def _texts(language: str) -> gettext.NullTranslations:
     merged: gettext.NullTranslations | None = None
-    for path in sorted((LOCALES / language / "LC_MESSAGES").glob("*.po")):
+    folder = language.replace("-", "_")  # gettext's way of writing the same
+    for path in sorted((LOCALES / folder / "LC_MESSAGES").glob("*.po")):
         with path.open("rb") as lines:
-            catalogue = read_po(lines, locale=language, domain=path.stem, abort_invalid=True)
+            catalogue = read_po(lines, locale=folder, domain=path.stem, abort_invalid=True)
         compiled = io.BytesIO()
         write_mo(compiled, catalogue)
         compiled.seek(0)

@@ -6,6 +6,8 @@ import msgspec
 
 from kiosk.core.state import State
 
+How = Literal["print", "qr", "none"]
+
 
 class Wish(msgspec.Struct, frozen=True, tag_field="wish", forbid_unknown_fields=True):
     """Base of all wishes. A wish that the state does not allow is dropped by the core; it never fails."""
@@ -60,7 +62,7 @@ class ClosePrompt(Wish, frozen=True, tag="close_prompt"):
 
 
 class ChooseReceipt(Wish, frozen=True, tag="receipt"):
-    how: Literal["print", "qr", "none"]
+    how: How
 
 
 class PrintAgain(Wish, frozen=True, tag="print_again"):

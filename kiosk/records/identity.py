@@ -34,7 +34,8 @@ class Enrolment(msgspec.Struct, frozen=True):
     """What the backend answers, kept by the lane as `enrolment.json` (mode 0600: it holds `device_token`).
 
     `cosign_key` and `release_key` are raw Ed25519 public keys in base64: the first counter-signs journal heads, the
-    second signs catalogue versions. Both are pinned here.
+    second signs catalogue versions. Both are pinned here. `next_sale_no` and `next_receipt_no`: where the register's
+    series go on, as far as the backend knows; a lane whose own journal knows better goes by that.
     """
 
     backend: str
@@ -48,6 +49,8 @@ class Enrolment(msgspec.Struct, frozen=True):
     device_token: str
     cosign_key: str
     release_key: str
+    next_sale_no: int = 1
+    next_receipt_no: int = 1
 
 
 class KeyCertificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,0 +1,286 @@
+"""Journal up: what may be appended to a device's log, and what is answered.
+
+A segment is checked by itself first (its inner chain, its head signature by the certified key), without a lock; then
+its place is decided in one transaction that holds the epoch. Per (dev, ep, seq) there is one record, for ever.
+
+| the segment                                  | answer                                                    |
+|----------------------------------------------|-----------------------------------------------------------|
+| follows the head, or overlaps it with equals | 200, the new head counter-signed                          |
+| begins after the head                        | 409 gap, the head                                         |
+| another record at a known place              | 409 fork, the head; kept in quarantine, alarm             |
+| of an epoch that was replaced                | 410 stale_epoch, the head; kept in quarantine, alarm      |
+| chain or signature does not hold             | 422, nothing kept                                         |
+"""
+
+from dataclasses import dataclass, field
+
+import msgspec
+import sqlalchemy as sa
+
+from cloud import projection, schema
+from cloud.alarms import raise_alarm
+from cloud.clock import Clock
+from cloud.devices import Device
+from cloud.enrolment import identity_key
+from cloud.keys import Keys
+from cloud.store import Store
+from kiosk.records.identity import Acknowledgement, BadIdentity, KeyCertificate, acknowledge, check_certificate
+from kiosk.records.journal import VERSION, BadRecord, Head, check_signature, decode, leaf_hash
+from kiosk.records.segment import SignedSegment
+
+
+class Rejected(Exception):
+    """Not appended. `kind`: a stable word; `head`: what the backend holds, where the device needs to know it."""
+
+    def __init__(self, status: int, kind: str, message: str, head: Acknowledgement | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.kind = kind
+        self.head = head
+
+
+@dataclass(frozen=True)
+class Entry:
+    seq: int
+    hash: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What this version understands of a record. `problem`: why it does not, else None."""
+
+    typ: str = ""
+    problem: str | None = None
+    rows: projection.Rows = field(default_factory=dict)
+    tzo: int | None = None
+    sale_no: int = 0
+    receipt_no: int = 0
+
+
+class _Link(msgspec.Struct):
+    """The four fields that tie a record into its chain; the rest may be of a later version."""
+
+    dev: str
+    ep: int
+    seq: int
+    prev: str
+
+
+def chain(dev: str, ep: int, segment: SignedSegment) -> list[Entry]:
+    """The segment's records with their hashes. Raises Rejected when they are no chain of this device and epoch.
+
+    A record that does not even parse is bound by the next one's `prev`, or by the head signature: it is kept raw.
+    """
+    entries: list[Entry] = []
+    previous = segment.header.prev
+    for seq, data in enumerate(segment.records, start=segment.header.first_seq):
+        try:
+            link = msgspec.json.decode(data, type=_Link)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            link = _Link(dev, ep, seq, previous)
+        if (link.dev, link.ep) != (dev, ep):
+            raise Rejected(422, "foreign", f"record {seq} is of device {link.dev!r}, epoch {link.ep}")
+        if link.seq != seq:
+            raise Rejected(422, "bad_sequence", f"record {link.seq} stands where {seq} is expected")
+        if link.prev != previous:
+            raise Rejected(422, "broken_chain", f"record {seq} does not follow the hash of the one before it")
+        previous = leaf_hash(data)
+        entries.append(Entry(seq, previous, data))
+    return entries
+
+
+def interpret(data: bytes, shop: str, reg: str, received_ms: int) -> Reading:
+    """Never raises: what cannot be understood is stored raw, and says so."""
+    try:
+        record = decode(data)
+    except BadRecord as error:
+        return Reading(problem=f"{error.kind}: {error}")
+    typ = record.typ[:80]
+    if record.v != VERSION:
+        return Reading(typ, f"version: the record is of version {record.v}, this backend reads {VERSION}")
+    if record.typ != projection.SALE_CLOSED:
+        return Reading(typ, tzo=record.tzo)
+    try:
+        sale = projection.read_sale(record)
+    except projection.Unreadable as error:
+        return Reading(typ, f"unreadable: {error}", tzo=record.tzo)
+    rows = projection.rows(record, sale, shop, reg, received_ms)
+    counts = record.mode == "live"
+    return Reading(typ, None, rows, record.tzo, sale.sale_no if counts else 0, sale.receipt_no if counts else 0)
+
+
+def ingest(store: Store, keys: Keys, clock: Clock, device: Device, ep: int, segment: SignedSegment) -> Acknowledgement:
+    """Append what is new and answer the head. Blocks on the database. Raises Rejected, Busy."""
+    entries = chain(device.dev, ep, segment)
+    certificate = _certificate(store, device, ep, segment.header.certificate)
+    try:
+        key = check_certificate(certificate, identity_key(device.identity_key))
+        check_signature(key, entries[-1].hash, segment.signature)
+    except BadIdentity as error:
+        raise Rejected(422, "bad_certificate", str(error)) from None
+    except BadRecord as error:
+        raise Rejected(422, error.kind, str(error)) from None
+    with store.write() as connection:
+        upload = _Upload(connection, keys, clock(), device, ep, segment, entries)
+        outcome = upload.place(certificate)
+    if isinstance(outcome, Rejected):  # raised only now, so that the quarantine is committed
+        raise outcome
+    return outcome
+
+
+def _certificate(store: Store, device: Device, ep: int, sent: KeyCertificate | None) -> KeyCertificate:
+    """The first certificate of an epoch is kept; a different key for the same epoch is refused."""
+    table = schema.epochs
+    with store.read() as connection:
+        row = connection.execute(
+            sa.select(table.c.certificate).where(table.c.dev == device.dev, table.c.ep == ep)
+        ).one_or_none()
+    if row is None:
+        raise Rejected(404, "unknown_epoch", f"epoch {ep} was never granted to this device")
+    if sent is not None and (sent.dev, sent.ep) != (device.dev, ep):
+        raise Rejected(422, "bad_certificate", "the certificate is of another device or epoch")
+    if row.certificate is None:
+        if sent is None:
+            raise Rejected(422, "certificate_needed", "the first segment of an epoch brings the key's certificate")
+        return sent
+    if sent is not None and sent.key != _key(row.certificate):
+        raise Rejected(422, "bad_certificate", "another journal key is certified for this epoch already")
+    return msgspec.json.decode(row.certificate, type=KeyCertificate)
+
+
+def _key(certificate_json: str) -> str:
+    return msgspec.json.decode(certificate_json, type=KeyCertificate).key
+
+
+@dataclass
+class _Upload:
+    """One segment inside its transaction."""
+
+    connection: sa.Connection
+    keys: Keys
+    now_ms: int
+    device: Device
+    ep: int
+    segment: SignedSegment
+    entries: list[Entry]
+
+    def place(self, certificate: KeyCertificate) -> Acknowledgement | Rejected:
+        dev, table = self.device.dev, schema.epochs
+        here = sa.and_(table.c.dev == dev, table.c.ep == self.ep)
+        row = self.connection.execute(sa.select(table).where(here).with_for_update()).one()
+        head = acknowledge(self.keys.cosign, Head(dev, self.ep, row.hwm, row.hash))
+        first, last = self.segment.header.first_seq, self.segment.last_seq
+        if row.certificate is not None and _key(row.certificate) != certificate.key:
+            return Rejected(422, "bad_certificate", "another journal key is certified for this epoch already")
+        if row.state != "open":
+            late = [entry for entry in self.entries if entry.seq > row.hwm]
+            self._quarantine(late, "stale_epoch", f"epoch {self.ep} was replaced, and still sends records")
+            return Rejected(410, "stale_epoch", f"epoch {self.ep} was replaced by a newer one", head)
+        if first > row.hwm + 1:
+            return Rejected(409, "gap", f"the segment begins at {first}; record {row.hwm + 1} is next", head)
+        differing = self._first_difference(row.hwm)
+        if differing is not None:
+            branch = [entry for entry in self.entries if entry.seq >= differing]
+            self._quarantine(branch, "fork", f"another history was sent from record {differing} on")
+            return Rejected(409, "fork", f"record {differing} is another one than the one held here", head)
+        if last <= row.hwm:
+            return head
+        new = [entry for entry in self.entries if entry.seq > row.hwm]
+        self._append(new, row.shop, row.reg, row.uninterpreted, certificate)
+        return acknowledge(self.keys.cosign, Head(dev, self.ep, last, new[-1].hash))
+
+    def _first_difference(self, hwm: int) -> int | None:
+        """The first place where the segment disagrees with what is held. The record before it is held to `prev`."""
+        first = self.segment.header.first_seq
+        claimed = {first - 1: self.segment.header.prev} | {e.seq: e.hash for e in self.entries if e.seq <= hwm}
+        table = schema.records
+        rows = self.connection.execute(
+            sa.select(table.c.seq, table.c.hash).where(
+                table.c.dev == self.device.dev,
+                table.c.ep == self.ep,
+                table.c.seq.between(first - 1, min(hwm, self.segment.last_seq)),
+            )
+        )
+        held = {row.seq: row.hash for row in rows} | {0: "0" * 64}
+        different = [seq for seq, digest in claimed.items() if held[seq] != digest]
+        return max(min(different), first) if different else None
+
+    def _append(self, new: list[Entry], shop: str, reg: str, unknown: int, certificate: KeyCertificate) -> None:
+        dev, connection = self.device.dev, self.connection
+        readings = [interpret(entry.data, shop, reg, self.now_ms) for entry in new]
+        connection.execute(
+            schema.records.insert(),
+            [
+                {
+                    "dev": dev,
+                    "ep": self.ep,
+                    "seq": entry.seq,
+                    "hash": entry.hash,
+                    "typ": reading.typ.replace("\x00", "\ufffd"),
+                    "received_ms": self.now_ms,
+                    "problem": reading.problem.replace("\x00", "\ufffd")[:500] if reading.problem else None,
+                    "data": entry.data,
+                }
+                for entry, reading in zip(new, readings, strict=True)
+            ],
+        )
+        for reading in readings:
+            projection.insert(connection, reading.rows)
+        connection.execute(
+            schema.signatures.insert().values(dev=dev, ep=self.ep, seq=new[-1].seq, signature=self.segment.signature)
+        )
+        self._advance(new[-1], unknown + sum(reading.problem is not None for reading in readings), certificate)
+        self._numbers(readings, shop, reg)
+
+    def _advance(self, last: Entry, unknown: int, certificate: KeyCertificate) -> None:
+        table = schema.epochs
+        self.connection.execute(
+            table.update()
+            .where(table.c.dev == self.device.dev, table.c.ep == self.ep)
+            .values(
+                hwm=last.seq,
+                hash=last.hash,
+                uninterpreted=unknown,
+                certificate=msgspec.json.encode(certificate).decode(),
+            )
+        )
+
+    def _numbers(self, readings: list[Reading], shop: str, reg: str) -> None:
+        """The register's series, so that a replacement device goes on with them."""
+        table = schema.registers
+        sale_no = max(reading.sale_no for reading in readings)
+        receipt_no = max(reading.receipt_no for reading in readings)
+        for column, value in ((table.c.last_sale_no, sale_no), (table.c.last_receipt_no, receipt_no)):
+            if value:
+                self.connection.execute(
+                    table.update()
+                    .where(table.c.shop == shop, table.c.reg == reg, column < value)
+                    .values({column: value})
+                )
+        offsets = [reading.tzo for reading in readings if reading.tzo is not None]
+        if offsets:
+            kiosks = schema.kiosks
+            self.connection.execute(
+                kiosks.update().where(kiosks.c.dev == self.device.dev).values(tzo=min(max(offsets[-1], -1440), 1440))
+            )
+
+    def _quarantine(self, entries: list[Entry], reason: str, text: str) -> None:
+        """Verified records that have no place in the log are kept beside it, each once."""
+        table = schema.quarantine
+        for entry in entries:
+            values = {"dev": self.device.dev, "ep": self.ep, "seq": entry.seq, "hash": entry.hash}
+            held = sa.select(table.c.seq).where(*(table.c[name] == value for name, value in values.items()))
+            if self.connection.scalar(held) is None:
+                self.connection.execute(
+                    table.insert().values(
+                        **values,
+                        reason=reason,
+                        received_ms=self.now_ms,
+                        signature=self.segment.signature,
+                        data=entry.data,
+                    )
+                )
+        if entries:
+            first = entries[0].seq
+            raise_alarm(self.connection, self.now_ms, self.device.dev, reason, self.ep, first, text)

@@ -1,0 +1,189 @@
+"""`kassa-cloud`: serve, hand out enrolment tokens, publish catalogues."""
+
+import json
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import msgspec
+import structlog
+import typer
+from systemd import daemon
+
+from cloud import catalogues, devices, keys, shops
+from cloud.clock import now_ms
+from cloud.config import Config, load
+from cloud.rebuild import rebuild as rebuild_projection
+from cloud.server import Server
+from cloud.sources import read_products
+from cloud.store import Busy, Store
+from kiosk.records.catalogue import CatalogueError
+from kiosk.records.config import BadConfig
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+catalogue_app = typer.Typer(no_args_is_help=True, help="Catalogue versions.")
+app.add_typer(catalogue_app, name="catalogue")
+
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="cloud.toml")]
+DataDir = Annotated[Path | None, typer.Option("--data", help="Folder of the database and keys; wins over cloud.toml.")]
+ShopName = Annotated[str, typer.Option("--shop", help="The shop's id or name; a new name makes a new shop.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON line.")]
+
+_FAILURES = (BadConfig, shops.BadShop, catalogues.BadCatalogue, keys.BadKey, CatalogueError, Busy, OSError)
+
+
+def _fail(message: object) -> NoReturn:
+    print(f"kassa-cloud: {message}", file=sys.stderr)
+    raise typer.Exit(1)
+
+
+def _config(file: Path | None, data: Path | None, port: int | None = None) -> Config:
+    try:
+        config = load(file) if file is not None else Config()
+    except BadConfig as error:
+        _fail(error)
+    changes: dict[str, object] = {} if data is None else {"data": str(data)}
+    if port is not None:
+        changes["port"] = port
+    return msgspec.structs.replace(config, **changes)
+
+
+def _log() -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
+
+
+@app.command()
+def serve(
+    config: ConfigFile = None,
+    data: DataDir = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="0: any free one.")] = None,
+) -> None:
+    """Serve devices and the operator's pages until SIGTERM or SIGINT."""
+    _log()
+    log = structlog.get_logger()
+    settings = _config(config, data, port)
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    try:
+        server = Server(settings)
+    except _FAILURES as error:
+        _fail(error)
+    server.start()
+    daemon.notify("READY=1")
+    log.info("serving", address=f"http://{settings.host}:{server.port}", data=settings.data)
+    stopping.wait()
+    daemon.notify("STOPPING=1")
+    server.stop()
+    log.info("stopped")
+
+
+def _open(config: Config) -> Store:
+    try:
+        return Store(config.folder, config.database)
+    except _FAILURES as error:
+        _fail(error)
+
+
+@app.command()
+def token(
+    *,
+    shop: ShopName,
+    reg: Annotated[str, typer.Option("--reg", help="The register's number or name within the shop.")],
+    config: ConfigFile = None,
+    data: DataDir = None,
+    mode: Annotated[str, typer.Option(help="live, training or test")] = "live",
+    json_: AsJson = False,
+) -> None:
+    """Print a one-time enrolment token for a register."""
+    settings = _config(config, data)
+    store = _open(settings)
+    try:
+        made = shops.new_token(store, now_ms, shop, reg, mode=mode, hours=settings.token_hours)
+    except _FAILURES as error:
+        _fail(error)
+    finally:
+        store.close()
+    print(json.dumps({"token": made, "hours": settings.token_hours}) if json_ else made)
+
+
+@app.command()
+def revoke(dev: str, config: ConfigFile = None, data: DataDir = None) -> None:
+    """Take a device out of service: it is refused from now on, its past records stay valid."""
+    store = _open(_config(config, data))
+    try:
+        known = devices.revoke(store, now_ms, dev)
+    except _FAILURES as error:
+        _fail(error)
+    finally:
+        store.close()
+    if not known:
+        _fail(f"no device {dev!r}")
+
+
+@app.command()
+def project(
+    *,
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Required: make the sales tables again.")] = False,
+    config: ConfigFile = None,
+    data: DataDir = None,
+    json_: AsJson = False,
+) -> None:
+    """Make the sales tables again from the stored records."""
+    if not rebuild:
+        _fail("say --rebuild to make the sales tables again")
+    store = _open(_config(config, data))
+    try:
+        sales, unknown = rebuild_projection(store)
+    except _FAILURES as error:
+        _fail(error)
+    finally:
+        store.close()
+    print(json.dumps({"sales": sales, "unread": unknown}) if json_ else f"{sales} sales, {unknown} records not read")
+
+
+@catalogue_app.command()
+def publish(
+    file: Path,
+    *,
+    shop: ShopName,
+    config: ConfigFile = None,
+    data: DataDir = None,
+    currency: Annotated[str, typer.Option(help="ISO 4217 code, or CODE:DECIMALS.")] = "DKK",
+    prices_exclude_tax: Annotated[bool, typer.Option("--prices-exclude-tax")] = False,
+    json_: AsJson = False,
+) -> None:
+    """Publish a shop's catalogue from FILE (.csv, .json or .ndjson)."""
+    settings = _config(config, data)
+    store = _open(settings)
+    try:
+        terms = catalogues.Terms(catalogues.currency(currency), not prices_exclude_tax)
+        secrets = keys.load_or_make(settings.folder / "keys")
+        manifest = catalogues.publish(store, secrets, now_ms, shop, read_products(file, terms.currency), terms)
+    except _FAILURES as error:
+        _fail(error)
+    finally:
+        store.close()
+    if json_:
+        print(msgspec.json.encode(manifest).decode())
+    else:
+        print(f"{manifest.shop}: version {manifest.version}, {manifest.products} products")
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The backend's HTTP side: the devices' API, and the operator's pages."""

@@ -1,0 +1,13 @@
+"""The Flask application."""
+
+from flask import Flask
+
+from cloud.web import api
+from cloud.web.service import Service
+
+
+def make_app(service: Service) -> Flask:
+    app = Flask(__name__, static_folder="static", template_folder="templates")
+    app.config["MAX_CONTENT_LENGTH"] = api.MAX_BODY_BYTES + 1
+    app.register_blueprint(api.blueprint(service))
+    return app

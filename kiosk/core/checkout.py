@@ -1,0 +1,239 @@
+"""The checkout: `step(state, event)` is all of it. Pure; the lane makes the events and performs the effects.
+
+A durable event never looks at the passing parts of the state (health, prompt, display), so that replaying the journal
+gives the same sale whatever the devices do meanwhile; `durable_part` is what must come out the same.
+"""
+
+from msgspec.structs import replace
+
+from kiosk.core import closing, payment, scanning
+from kiosk.core import effects as do
+from kiosk.core import events as on
+from kiosk.core.state import CancelAsked, HelpCalled, Receipt, State, StillThere
+from kiosk.core.steps import Step, stay
+from kiosk.records.sale import Sale
+
+_SIGNS_OF_LIFE = (
+    on.ItemScanned,
+    on.UnknownScanned,
+    on.LanguageChosen,
+    on.ContrastChosen,
+    on.Touched,
+    on.StartTouched,
+    on.PayTouched,
+    on.BackTouched,
+    on.HelpTouched,
+    on.CancelTouched,
+    on.RemoveTouched,
+    on.PromptClosed,
+)
+
+
+def step(state: State, event: on.Any) -> Step:
+    """What the event makes of the state, and what is to be done. Unknown places for an event change nothing."""
+    taken = _dispatch(_answered(state, event), event)
+    return Step(taken.state, (*taken.effects, *_timers(state, event, taken.state)))
+
+
+def durable_part(state: State) -> tuple[Sale | None, str, Receipt | None, str, int, int]:
+    """What replay must restore."""
+    tender_id = state.payment.tender_id if state.payment is not None else ""
+    stage = "idle" if state.sale is None else "scanning" if state.stage == "choosing" else state.stage
+    return (state.sale, stage, state.receipt, tender_id, state.next_sale_no, state.next_receipt_no)
+
+
+def is_recorded(before: State, event: on.Any, taken: Step) -> bool:
+    """Whether the journal must hold the event before its effects are performed."""
+    if not isinstance(event, on.Durable):
+        return False
+    if isinstance(event, on.Restarted) or durable_part(before) != durable_part(taken.state):
+        return True
+    return any(not isinstance(effect, do.StartTimer | do.StopTimer) for effect in taken.effects)
+
+
+def _dispatch(state: State, event: on.Any) -> Step:
+    match event:
+        case on.ItemScanned():
+            return scanning.item(state, event)
+        case on.UnknownScanned():
+            return scanning.unknown(state, event)
+        case on.RemoveTouched():
+            return scanning.remove(state, event)
+        case on.PayChosen():
+            return payment.choose(state, event)
+        case on.TerminalPrepared():
+            return payment.prepared(state, event)
+        case on.TerminalNotPrepared():
+            return payment.not_prepared(state, event)
+        case on.ChargeSent():
+            return payment.sent(state, event)
+        case on.PaymentApproved():
+            return payment.approved(state, event)
+        case on.PaymentDeclined():
+            return payment.declined(state, event)
+        case on.PaymentEnded():
+            return payment.ended(state, event)
+        case on.PaymentLost():
+            return payment.lost(state, event)
+        case on.PaymentQueried():
+            return payment.queried(state, event)
+        case on.ConfirmFailed():
+            return payment.confirm_failed(state, event)
+        case on.PaymentProgressed():
+            return _progressed(state, event)
+        case on.Fiscalised():
+            return closing.fiscalised(state, event)
+        case on.SaleClosed():
+            return closing.closed(state, event)
+        case on.ReceiptChosen():
+            return closing.receipt_chosen(state, event)
+        case on.ReceiptPrintEnded():
+            return closing.print_ended(state, event)
+        case on.CopyChosen():
+            return closing.copy_chosen(state, event)
+        case on.SaleFinished():
+            return closing.finished(state)
+        case on.SaleCancelled():
+            return closing.given_up(state, "cancelled")
+        case on.SaleAbandoned():
+            return closing.given_up(state, "abandoned")
+        case on.Restarted():
+            return payment.resume(state) if state.payment is not None else closing.resume(state)
+        case _:
+            return _passing(state, event)
+
+
+def _passing(state: State, event: on.Passing | on.LanguageChosen) -> Step:
+    match event:
+        case on.LanguageChosen(language):
+            return _language(state, language)
+        case on.ContrastChosen(contrast):
+            return Step(replace(state, contrast=contrast))
+        case on.StartTouched():
+            return Step(replace(state, stage="scanning")) if state.stage == "idle" else stay(state)
+        case on.PayTouched():
+            ready = state.stage == "scanning" and state.sale is not None and bool(state.sale.lines)
+            return Step(replace(state, stage="choosing", prompt=None)) if ready else stay(state)
+        case on.BackTouched():
+            return payment.abort(state) if state.stage == "paying" else _back(state)
+        case on.HelpTouched():
+            return Step(replace(state, prompt=HelpCalled()), (do.CallStaff("customer"),))
+        case on.CancelTouched():
+            return _cancel(state)
+        case on.DeviceChanged():
+            return _device(state, event)
+        case on.HalChanged():
+            return _hal(state, event)
+        case on.CatalogueChanged(catalogue):
+            return Step(replace(state, catalogue=catalogue))
+        case on.JournalChanged(reason):
+            after = replace(state, health=replace(state.health, journal=reason))
+            return Step(after, (do.CallStaff("journal"),) if reason else ())
+        case on.TimerElapsed(name):
+            return _elapsed(state, name)
+        case on.PromptClosed():
+            return Step(replace(state, prompt=None))
+        case _:
+            return stay(state)
+
+
+def _answered(state: State, event: on.Any) -> State:
+    """Any sign of life answers "are you still there"."""
+    if isinstance(state.prompt, StillThere) and isinstance(event, _SIGNS_OF_LIFE):
+        return replace(state, prompt=None)
+    return state
+
+
+def _progressed(state: State, event: on.PaymentProgressed) -> Step:
+    if state.payment is None or state.payment.tender_id != event.tender_id:
+        return stay(state)
+    return Step(replace(state, payment=replace(state.payment, progress=event.progress, text=event.text)))
+
+
+def _language(state: State, language: str) -> Step:
+    if language not in state.shop.languages or language == state.language:
+        return stay(state)
+    sale = state.sale
+    if sale is not None and sale.state not in ("closed", "fiscalising"):
+        sale = replace(sale, language=language)
+    return Step(replace(state, language=language, sale=sale))
+
+
+def _back(state: State) -> Step:
+    if state.stage == "choosing":
+        return Step(replace(state, stage="scanning", prompt=None))
+    if state.stage == "scanning" and state.sale is None:
+        return Step(closing.next_customer(state))
+    return stay(state)
+
+
+def _cancel(state: State) -> Step:
+    if state.stage not in ("scanning", "choosing"):
+        return stay(state)
+    if state.sale is None:
+        return Step(closing.next_customer(state))
+    return Step(replace(state, prompt=CancelAsked()))
+
+
+def _device(state: State, event: on.DeviceChanged) -> Step:
+    was_usable = state.health.terminal.usable
+    match event.device:
+        case "scanner":
+            health = replace(state.health, scanner=event.health)
+        case "printer":
+            health = replace(state.health, printer=event.health)
+        case "terminal":
+            health = replace(state.health, terminal=event.health)
+    after = replace(state, health=health)
+    if event.device == "terminal" and event.health.usable and not was_usable:
+        return payment.terminal_is_back(after)
+    return Step(after)
+
+
+def _hal(state: State, event: on.HalChanged) -> Step:
+    after = replace(state, health=replace(state.health, hal=event.connected))
+    if not event.connected or event.resumed:
+        return Step(after)
+    return payment.resume(after) if after.payment is not None else closing.resume(after)
+
+
+def _elapsed(state: State, name: str) -> Step:
+    match name:
+        case "query" | "ending":
+            return payment.timer(state, name)
+        case "idle" if state.stage == "scanning" and state.sale is None:
+            return Step(closing.next_customer(state))
+        case "idle" if _waits_for_customer(state) and not isinstance(state.prompt, StillThere):
+            return Step(replace(state, prompt=StillThere(state.shop.answer_s)))
+        case "answer" if isinstance(state.prompt, StillThere):
+            return Step(replace(state, prompt=None), (do.GiveUp() if state.stage != "receipt" else do.Finish(),))
+        case "thanks" if state.stage == "thanks":
+            return Step(state, (do.Finish(),))
+        case _:
+            return stay(state)
+
+
+def _waits_for_customer(state: State) -> bool:
+    """Never while a payment is open: that clock belongs to the terminal."""
+    return state.stage in ("scanning", "choosing", "receipt") and state.payment is None
+
+
+def _timers(before: State, event: on.Any, after: State) -> tuple[do.Any, ...]:
+    """The clocks that follow from where the state went."""
+    timers: list[do.Any] = []
+    asked = isinstance(after.prompt, StillThere)
+    if _waits_for_customer(after) and not asked:
+        moved = before.stage != after.stage or not _waits_for_customer(before)
+        if moved or isinstance(event, _SIGNS_OF_LIFE):
+            timers.append(do.StartTimer("idle", after.shop.idle_s))
+    elif _waits_for_customer(before) and not asked:
+        timers.append(do.StopTimer("idle"))
+    if asked and not isinstance(before.prompt, StillThere):
+        timers.append(do.StartTimer("answer", after.shop.answer_s))
+    elif isinstance(before.prompt, StillThere) and not asked:
+        timers.append(do.StopTimer("answer"))
+    if after.stage == "thanks" and before.stage != "thanks":
+        timers.append(do.StartTimer("thanks", after.shop.thanks_s))
+    elif before.stage == "thanks" and after.stage != "thanks":
+        timers.append(do.StopTimer("thanks"))
+    return tuple(timers)

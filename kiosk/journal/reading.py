@@ -1,0 +1,70 @@
+"""The read end: bounded batches for the process that carries the journal to the backend."""
+
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from kiosk.journal import database
+from kiosk.records.journal import GENESIS, MAX_RECORD_BYTES, leaf_hash
+
+MAX_RECORDS = 1000
+MAX_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Consecutive records as their exact bytes. `prev`: hash of the record before the first, GENESIS at the start.
+    `signature`: 64 bytes over the last one's hash; empty when there is no record."""
+
+    dev: str
+    ep: int
+    first_seq: int
+    prev: str
+    records: list[bytes]
+    signature: bytes
+
+
+class Reader:
+    """A read-only connection of its own: in a write-ahead log a reader and the writer do not wait for each other.
+    May be called from any thread; one call at a time is served."""
+
+    def __init__(self, path: Path, dev: str, vfs: str = "") -> None:
+        self._dev = dev
+        self._lock = threading.Lock()
+        self._connection = apsw.Connection(str(path.absolute()), apsw.SQLITE_OPEN_READONLY, vfs or None)
+        self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        self._connection.set_busy_timeout(2000)
+
+    def read(self, ep: int, after_seq: int, max_records: int, max_bytes: int) -> Batch | None:
+        """At most `max_records` and about `max_bytes`, but one record if there is one. None: no record `after_seq`."""
+        max_records = min(max(max_records, 1), MAX_RECORDS)
+        max_bytes = min(max(max_bytes, MAX_RECORD_BYTES), MAX_BYTES)
+        with self._lock:
+            prev = self._hash(ep, after_seq)
+            if prev is None:
+                return None
+            records: list[bytes] = []
+            signature, size = b"", 0
+            for seq, data, signed in database.rows(self._connection, ep, after_seq):
+                size += len(data)
+                if len(records) == max_records or (records and size > max_bytes):
+                    break
+                if seq != after_seq + len(records) + 1:
+                    break
+                records.append(data)
+                signature = signed
+        return Batch(self._dev, ep, after_seq + 1, prev, records, signature)
+
+    def _hash(self, ep: int, seq: int) -> str | None:
+        if seq == 0:
+            return GENESIS
+        row = self._connection.execute(
+            "SELECT data FROM records WHERE place = ?", (database.place(ep, seq),)
+        ).fetchone()
+        return None if row is None else leaf_hash(row[0])
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()

@@ -1,0 +1,184 @@
+"""Puts a lane together: keys, journal, catalogue, interpreter, devices, socket and page; and takes it apart again."""
+
+import asyncio
+import logging
+import secrets
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from msgspec.structs import replace
+
+from kiosk.core import events as on
+from kiosk.core.state import Catalogue as CatalogueInfo
+from kiosk.journal.stamp import Context
+from kiosk.journal.store import Journal
+from kiosk.lane import config as configuration
+from kiosk.lane.catalogue import Catalogue, file_name, newest
+from kiosk.lane.fiscal import SCHEMES
+from kiosk.lane.hardware import Hardware
+from kiosk.lane.interpreter import Lane
+from kiosk.lane.performing import Performing
+from kiosk.lane.printing import encode_receipt
+from kiosk.lane.restore import restored
+from kiosk.lane.server import SOFTWARE, Service
+from kiosk.lane.stamp import LaneStamp
+from kiosk.lane.translate import Translate
+from kiosk.records.catalogue import CatalogueError
+from kiosk.records.config import BadConfig
+from kiosk.records.identity import BadIdentity, KeyCertificate, public_key
+
+_log = logging.getLogger("kassa.lane.house")
+
+
+class House:
+    """A lane with everything but its page. `open` blocks for the journal's verification; `start` and `stop` go in
+    pairs. `page_token` is this boot's secret for the window."""
+
+    def __init__(self, config: configuration.KioskConfig) -> None:
+        self.config = config
+        self.state_dir = Path(config.state)
+        self.page_token = secrets.token_urlsafe(24)
+        enrolled = configuration.enrolment(self.state_dir)
+        self._stamp = LaneStamp()
+        shop = configuration.shop(config, enrolled)
+        key, certificate = journal_key(self.state_dir, enrolled.ep)
+        try:
+            cosign_key = public_key(enrolled.cosign_key)
+        except BadIdentity as error:
+            raise BadConfig(f"{self.state_dir / 'enrolment.json'}: cosign_key: {error}") from None
+        self.journal = Journal.open(
+            self.state_dir / "journal.db",
+            dev=enrolled.dev,
+            ep=enrolled.ep,
+            key=key,
+            certificate=certificate,
+            anchor_path=self.state_dir / "anchor" / "journal-head",
+            cosign_key=cosign_key,
+            stamp=self._stamp,
+            context=Context(enrolled.tenant, enrolled.shop, enrolled.reg, enrolled.mode, SOFTWARE),
+        )
+        state = restored(self.journal, shop, enrolled.next_sale_no, enrolled.next_receipt_no)
+        catalogue = self._first_catalogue(state.sale.catalogue_version if state.sale is not None else "")
+        if catalogue is not None:
+            state = replace(state, catalogue=CatalogueInfo(catalogue.version, catalogue.count))
+        self._waiting_version = ""
+        self._translate = Translate(self._stamp, configuration.in_store(config), catalogue)
+        self.lane = Lane(state, self.journal, self._translate)
+        self.lane.on_rest(self._adopt_waiting)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run_loop, name="devices")
+        self._service: Service | None = None
+        self._hardware_task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Raises SocketTaken when the lane's socket cannot be served."""
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result()
+
+    def stop(self) -> None:
+        """Ends threads and closes the journal; a sale in hand goes on at the next start."""
+        self.lane.stop()
+        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+        self.journal.close()
+        if self._translate.catalogue is not None:
+            self._translate.catalogue.close()
+
+    def every(self, seconds: float, work: Callable[[], None]) -> None:
+        """Call `work` on the event loop now and then (the watchdog): it stops when the loop does."""
+
+        def again() -> None:
+            work()
+            self._loop.call_later(seconds, again)
+
+        self._loop.call_soon_threadsafe(again)
+
+    def _run_loop(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+
+    async def _start(self) -> None:
+        devices = self.config.devices
+        hardware = Hardware(
+            self.config.hal_socket, self.lane.post, encode_receipt, devices.scanner, devices.printer, devices.terminal
+        )
+        fiscal = SCHEMES[self.config.shop.fiscal_scheme]()
+        performing = Performing(self._loop, self.lane, hardware, fiscal, self._stamp)
+        self._service = Service(self.lane, self.journal, self._adopt)
+        await self._service.start(self.config.lane_socket)
+        self.lane.start(performing)
+        self.lane.post(on.Restarted(SOFTWARE))
+        self._hardware_task = self._loop.create_task(hardware.run(), name="hardware")
+
+    async def _stop(self) -> None:
+        assert self._service is not None
+        assert self._hardware_task is not None
+        await self._service.stop()
+        self._hardware_task.cancel()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
+    def _first_catalogue(self, pinned: str) -> Catalogue | None:
+        """An open sale goes on with the version it was begun with; else the newest that is valid."""
+        folder = self.state_dir / "catalogue"
+        path = newest(folder)
+        if pinned:
+            own = folder / file_name(pinned)
+            path = own if own.exists() else path
+        if path is None:
+            _log.warning("no catalogue in %s: the lane is out of service until one comes", folder)
+            return None
+        try:
+            return Catalogue.open(path)
+        except (CatalogueError, OSError) as error:
+            _log.error("catalogue: %s", error)
+            return None
+
+    def _adopt(self, version: str) -> None:
+        """On the lane's thread. Raises ValueError when the version cannot be opened or is not the newest."""
+        state = self.lane.snapshot().state
+        path = self.state_dir / "catalogue" / file_name(version)
+        if state.sale is not None:
+            # Prices do not change under a customer: taken when this sale is over.
+            self._waiting_version = version
+            return
+        present = self._translate.catalogue
+        try:
+            catalogue = Catalogue.open(path)
+        except (CatalogueError, OSError) as error:
+            raise ValueError(f"catalogue {version}: {error}") from None
+        if present is not None and catalogue.manifest.sequence < present.manifest.sequence:
+            catalogue.close()
+            raise ValueError(f"catalogue {version} is older than the present one, {present.version}")
+        self.lane.post(self._translate.adopt(catalogue))
+        _log.info("catalogue %s with %d products", catalogue.version, catalogue.count)
+
+    def _adopt_waiting(self) -> None:
+        """On the lane's thread, after a sale: take the version that came meanwhile."""
+        if self._waiting_version:
+            version, self._waiting_version = self._waiting_version, ""
+            try:
+                self._adopt(version)
+            except ValueError as error:
+                _log.error("%s", error)
+
+
+def journal_key(state: Path, ep: int) -> tuple[Ed25519PrivateKey, KeyCertificate]:
+    """The journal's signing key of an epoch, and its certificate. Raises BadConfig."""
+    path, certificate_path = state / f"journal-{ep}.key", state / f"journal-{ep}.cert.json"
+    try:
+        key = load_pem_private_key(path.read_bytes(), None)
+        certificate = msgspec.json.decode(certificate_path.read_bytes(), type=KeyCertificate)
+    except (OSError, ValueError, msgspec.MsgspecError) as error:
+        raise BadConfig(f"{path}: the journal key cannot be read: {error}; enrol the lane again") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise BadConfig(f"{path}: the journal key must be Ed25519")
+    return key, certificate

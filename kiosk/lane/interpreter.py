@@ -1,0 +1,166 @@
+"""The one interpreter: takes what happens, asks the core, journals, publishes, and has the effects performed.
+
+Everything that changes the lane goes through one queue and one thread. The order for a durable event is fixed:
+journal first, then the customer's screen, then the effects.
+"""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from kiosk.core import effects as do
+from kiosk.core import events as on
+from kiosk.core.checkout import is_recorded, step
+from kiosk.core.closing import sealed
+from kiosk.core.screen import screen
+from kiosk.core.state import State
+from kiosk.journal.errors import AppendFailed, JournalError
+from kiosk.journal.store import Journal
+from kiosk.lane.port import AnyWish, Published, Wish
+from kiosk.lane.restore import entry
+from kiosk.records.journal import Actor
+
+_log = logging.getLogger("kassa.lane")
+_CUSTOMER = Actor("customer")
+_SYSTEM = Actor("system")
+_BY_CUSTOMER = (on.ItemScanned, on.LanguageChosen, on.PayChosen, on.ReceiptChosen, on.CopyChosen, on.SaleCancelled)
+IDLE_TEND_S = 5.0
+
+
+class Performer(Protocol):
+    def perform(self, effect: do.Any) -> None:
+        """Begin an effect. Returns at once; its answer comes back through `Lane.post`."""
+
+
+class Translator(Protocol):
+    def event(self, state: State, happened: object) -> on.Any | None:
+        """The event for a wish or a read: looks up the product, puts in ids and times. None: nothing to do."""
+
+
+class Lane:
+    """Runs on its own thread between `start` and `stop`. `snapshot`, `wait` and `post` are for any thread."""
+
+    def __init__(self, state: State, journal: Journal, translator: Translator) -> None:
+        self._journal = journal
+        self._translator = translator
+        self._performer: Performer | None = None
+        self._queue: queue.SimpleQueue[tuple[object, int] | None] = queue.SimpleQueue()
+        self._changed = threading.Condition()
+        self._published = Published(1, state)
+        self._listeners: list[Callable[[], None]] = []
+        self._at_rest: list[Callable[[], None]] = []
+        self._thread = threading.Thread(target=self._run, name="lane")
+
+    def start(self, performer: Performer) -> None:
+        self._performer = performer
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish what is in hand and end the thread. The journal stays open."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def on_recorded(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after each record, on the lane's thread; it must not block."""
+        self._listeners.append(listener)
+
+    def on_rest(self, listener: Callable[[], None]) -> None:
+        """Call `listener` on the lane's thread whenever a sale is over."""
+        self._at_rest.append(listener)
+
+    def snapshot(self) -> Published:
+        return self._published
+
+    def wait(self, after: int, timeout_s: float) -> Published | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._published.revision > after, timeout_s)
+            return self._published if self._published.revision > after else None
+
+    def post(self, happened: AnyWish | on.Any | object, cause_mono_ns: int = 0) -> None:
+        """Hand in a wish, an event, a read, or a function to be called on the lane's thread."""
+        self._queue.put((happened, cause_mono_ns))
+
+    def _run(self) -> None:
+        while True:
+            try:
+                item = self._queue.get(timeout=IDLE_TEND_S)
+            except queue.Empty:
+                self._tend()
+                continue
+            if item is None:
+                return
+            happened, cause_mono_ns = item
+            try:
+                self._take(happened, cause_mono_ns)
+            except Exception:  # noqa: BLE001 - the lane must outlive any one event; what it was stands in the log
+                _log.exception("event failed: %s", type(happened).__name__)
+
+    def _take(self, happened: object, cause_mono_ns: int) -> None:
+        if callable(happened):
+            happened()
+            return
+        state = self._published.state
+        is_event = isinstance(happened, on.Event)
+        event = happened if is_event else self._translator.event(state, happened)
+        if event is None:
+            if isinstance(happened, Wish):
+                _log.debug("wish without effect: %s", type(happened).__name__)
+            return
+        self._apply(state, event, cause_mono_ns)  # type: ignore[arg-type]
+
+    def _apply(self, state: State, event: on.Any, cause_mono_ns: int) -> None:
+        taken = step(state, event)
+        if is_recorded(state, event, taken) and not self._record(state, event, taken.state, taken.effects):
+            return
+        if taken.state != state:
+            self._publish(taken.state, cause_mono_ns)
+        assert self._performer is not None
+        for effect in taken.effects:
+            self._performer.perform(effect)
+        if state.sale is not None and taken.state.sale is None:
+            for listener in self._at_rest:
+                listener()
+
+    def _record(self, state: State, event: on.Any, after: State, effects: tuple[do.Any, ...]) -> bool:
+        """Whether the event is durable now. If not, it did not happen, and the lane says that it is out of service."""
+        assert isinstance(event, on.Durable)
+        body = entry(event, effects, after, sealed(state, event, after))
+        actor = _CUSTOMER if isinstance(event, _BY_CUSTOMER) else _SYSTEM
+        typ = type(event).__struct_config__.tag
+        try:
+            if state.sale is None and not isinstance(event, on.Restarted) and not self._journal.reserve_ok():
+                raise AppendFailed("the disk is almost full; no new sale is begun")
+            self._journal.append(str(typ), body, actor, finishing=state.sale is not None)
+        except JournalError as error:
+            _log.error("journal: %s", error)
+            self._apply(state, on.JournalChanged(str(error)), 0)
+            return False
+        for listener in self._listeners:
+            listener()
+        return True
+
+    def _publish(self, state: State, cause_mono_ns: int) -> None:
+        before = self._published
+        if screen(before.state) != screen(state):
+            _log.info("screen %s", screen(state))
+        with self._changed:
+            self._published = Published(before.revision + 1, state, cause_mono_ns)
+            self._changed.notify_all()
+
+    def _tend(self) -> None:
+        """Nothing has happened for a while: what the journal likes to do while nobody waits."""
+        state = self._published.state
+        if state.sale is not None:
+            return
+        began = time.monotonic()
+        try:
+            self._journal.tend()
+            failed = "" if self._journal.reserve_ok() else "the disk is almost full; no new sale is begun"
+        except JournalError as error:
+            failed = str(error)
+        if failed != state.health.journal:
+            self._apply(state, on.JournalChanged(failed), 0)
+        _log.debug("tended the journal in %.1f ms", (time.monotonic() - began) * 1000)

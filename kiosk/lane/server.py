@@ -1,0 +1,158 @@
+"""The lane's own socket: the journal's read end for sync, and the lane's status. Only the kiosk opens the journal.
+
+Calls run on the kiosk's event loop. What changes the journal is handed to the lane's thread, which owns it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
+from typing import TypeVar
+
+from asyncvarlink import VarlinkInterfaceRegistry, varlinkmethod
+from asyncvarlink.serviceinterface import VarlinkServiceInterface
+
+from hal.api.server import Server, listen
+from kiosk.api.interfaces import MAX_FRAME_BYTES, BadRequest, JournalHead, LaneStatus, Refused, Segment
+from kiosk.api.interfaces import Journal as JournalInterface
+from kiosk.api.interfaces import Lane as LaneInterface
+from kiosk.core.screen import screen
+from kiosk.journal.errors import JournalError
+from kiosk.journal.store import Journal
+from kiosk.lane.interpreter import Lane
+from kiosk.records.canonical import canonical
+from kiosk.records.identity import Acknowledgement, b64
+
+T = TypeVar("T")
+# Records travel as text inside JSON, whose quotes are escaped once more: half of a frame leaves room for that.
+MAX_SEGMENT_BYTES = MAX_FRAME_BYTES // 2
+SOFTWARE = "kassa 0.1.0"
+
+
+class Service:
+    """Serves lane.sock. `adopt(version)` takes a catalogue that lies complete in the catalogue folder, on the lane's
+    thread; it raises ValueError when that cannot be."""
+
+    def __init__(self, lane: Lane, journal: Journal, adopt: Callable[[str], None]) -> None:
+        self.lane = lane
+        self.journal = journal
+        self.adopt = adopt
+        self._loop = asyncio.get_running_loop()
+        self._recorded = asyncio.Condition()
+        self._server = Server(self._admit, frozenset())
+        self._tasks: set[asyncio.Task[None]] = set()
+        lane.on_recorded(self._record_made)
+
+    async def start(self, path: str) -> None:
+        """Listen at the path. Raises SocketTaken."""
+        await self._server.start(listen(path))
+
+    async def stop(self) -> None:
+        await self._server.stop()
+
+    def _admit(self, connection: object) -> tuple[VarlinkInterfaceRegistry, Callable[[], None]]:
+        registry = VarlinkInterfaceRegistry()
+        registry.register_interface(VarlinkServiceInterface("Kassa", "lane", SOFTWARE, "", registry))
+        registry.register_interface(_Journal(self))
+        registry.register_interface(_Lane(self))
+        return registry, lambda: None
+
+    def _record_made(self) -> None:
+        self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        task = self._loop.create_task(self._notify())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _notify(self) -> None:
+        async with self._recorded:
+            self._recorded.notify_all()
+
+    async def next_record(self, after_seq: int) -> None:
+        async with self._recorded:
+            await self._recorded.wait_for(lambda: self.journal.head().seq > after_seq)
+
+    async def on_lane(self, work: Callable[[], T]) -> T:
+        """Run `work` on the lane's thread and wait for it. Raises what it raises."""
+        done: Future[T] = Future()
+
+        def run() -> None:
+            try:
+                done.set_result(work())
+            except Exception as error:  # noqa: BLE001 - carried over to the caller
+                done.set_exception(error)
+
+        self.lane.post(run)
+        return await asyncio.wrap_future(done)
+
+    def head(self) -> JournalHead:
+        head, acked = self.journal.head(), self.journal.acknowledged()
+        acked_seq, acked_hash = (acked.hwm, acked.hash) if acked is not None else (0, "")
+        return JournalHead(head.dev, head.ep, head.seq, head.hash, acked_seq, acked_hash)
+
+
+class _Journal(JournalInterface):
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    @varlinkmethod(return_parameter="head")
+    async def Head(self) -> JournalHead:
+        """Where the journal stands now."""
+        return self._service.head()
+
+    @varlinkmethod(return_parameter="head", delay_generator=False)
+    async def Watch(self) -> AsyncIterator[JournalHead]:
+        """The head now, and again after each append (several appends may share one reply)."""
+        while True:
+            head = self._service.head()
+            yield head
+            await self._service.next_record(head.seq)
+
+    @varlinkmethod(return_parameter="segment")
+    async def Read(self, *, ep: int, after_seq: int, max_records: int, max_bytes: int) -> Segment:
+        """Records after `after_seq`: at least one if there is one, else an empty segment."""
+        max_bytes = min(max_bytes, MAX_SEGMENT_BYTES)
+        try:
+            batch = await asyncio.to_thread(self._service.journal.read, ep, after_seq, max_records, max_bytes)
+        except JournalError as error:
+            raise BadRequest(message=str(error)) from None
+        records = [record.decode() for record in batch.records]
+        return Segment(batch.dev, batch.ep, batch.first_seq, batch.prev, records, b64(batch.signature))
+
+    @varlinkmethod
+    async def Acknowledge(self, *, ep: int, hwm: int, hash: str, cosig: str) -> None:
+        """Keep the backend's counter-signature, if it holds."""
+        ack = Acknowledgement(hwm, hash, cosig)
+        try:
+            await self._service.on_lane(lambda: self._service.journal.acknowledge(ack, ep))
+        except JournalError as error:
+            raise Refused(message=str(error)) from None
+
+    @varlinkmethod(return_parameter="certificate")
+    async def Certificate(self, *, ep: int) -> str:
+        """The journal key's certificate of an epoch, as JSON text."""
+        try:
+            return canonical(self._service.journal.certificate(ep)).decode()
+        except JournalError as error:
+            raise BadRequest(message=str(error)) from None
+
+
+class _Lane(LaneInterface):
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    @varlinkmethod(return_parameter="status")
+    async def Status(self) -> LaneStatus:
+        """What the lane does now."""
+        state = self._service.lane.snapshot().state
+        return LaneStatus(
+            screen(state), state.sale is not None, state.catalogue.version, state.catalogue.products, SOFTWARE
+        )
+
+    @varlinkmethod
+    async def CatalogueReady(self, *, version: str) -> None:
+        """Take the catalogue when no sale is open."""
+        try:
+            await self._service.on_lane(lambda: self._service.adopt(version))
+        except ValueError as error:
+            raise Refused(message=str(error)) from None

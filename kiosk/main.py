@@ -1,0 +1,113 @@
+"""`kassa-kiosk`: the lane's process, and the catalogue by hand."""
+
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kiosk.lane.catalogue_cli import app as catalogue_app
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="A self-checkout lane.")
+app.add_typer(catalogue_app, name="catalogue")
+
+
+@app.command()
+def run(
+    config: Annotated[Path, typer.Option(help="The lane's configuration, kiosk.toml.")] = Path("/etc/kassa/kiosk.toml"),
+    *,
+    check: Annotated[bool, typer.Option("--check", help="Only check the configuration.")] = False,
+    json_lines: Annotated[bool, typer.Option("--json", help="Log as JSON lines.")] = False,
+) -> None:
+    """Run the lane until SIGTERM."""
+    from kiosk.journal.errors import JournalError
+    from kiosk.lane import config as configuration
+    from kiosk.records.config import BadConfig
+
+    _log_to_stderr(json_lines=json_lines)
+    try:
+        loaded = configuration.load(config)
+        if check:
+            print(json.dumps({"config": str(config), "ok": True}) if json_lines else f"{config}: good")
+            return
+        _serve(loaded)
+    except (BadConfig, JournalError) as error:
+        print(f"kassa-kiosk: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
+
+
+def _serve(config: "object") -> None:
+    # Heavy imports stay inside: a wrong configuration is told at once.
+    from systemd import daemon
+
+    from hal.api.server import SocketTaken
+    from kiosk.lane.config import KioskConfig
+    from kiosk.lane.house import House
+    from kiosk.records.config import BadConfig
+    from kiosk.web.app import create_app
+    from kiosk.web.serve import Server, listen
+
+    assert isinstance(config, KioskConfig)
+    # Short turns of the interpreter lock: a scan must not wait 5 ms for a thread that renders.
+    sys.setswitchinterval(0.0005)
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    house = House(config)
+    try:
+        listener = listen(config.port)
+        house.start()
+    except (SocketTaken, OSError) as error:
+        raise BadConfig(f"port {config.port} or {config.lane_socket} cannot be served: {error}") from None
+    page = Server(create_app(house.lane, token=house.page_token, port=listener.getsockname()[1]), listener)
+    page_thread = threading.Thread(target=page.run, name="page")
+    page_thread.start()
+    token_file = Path(config.token_file)
+    _write_secret(token_file, house.page_token)
+    logging.getLogger("kassa.kiosk").info("page on http://127.0.0.1:%d", page.port)
+    daemon.notify("READY=1")
+    interval_us = int(os.environ.get("WATCHDOG_USEC", "0"))
+    if interval_us:
+        house.every(interval_us / 2e6, lambda: daemon.notify("WATCHDOG=1"))
+    ended.wait()
+    daemon.notify("STOPPING=1")
+    page.stop()
+    page_thread.join()
+    house.stop()
+    token_file.unlink(missing_ok=True)
+
+
+def _write_secret(path: Path, secret: str) -> None:
+    """For the owner alone, and never readable in between."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(fd, "w") as file:
+        file.write(secret)
+
+
+def _log_to_stderr(*, json_lines: bool) -> None:
+    form = (
+        '{"level":"%(levelname)s","name":"%(name)s","message":%(message)s}' if json_lines else "%(name)s: %(message)s"
+    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(_JsonFormatter() if json_lines else logging.Formatter(form))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.getLogger("waitress").setLevel(logging.ERROR)
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {"level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def main() -> None:
+    app()

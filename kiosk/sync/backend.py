@@ -1,0 +1,100 @@
+"""The contract of a backend adapter: carry one batch, say in one word how it was taken."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from kiosk.records.identity import Acknowledgement
+from kiosk.records.segment import SignedSegment
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """`ordered`: batches arrive in the order they are sent. `conditional`: a batch is taken only in its place.
+    `deduplicating`: a batch sent again does no harm. `countersigns`: answers prove what is held."""
+
+    ordered: bool
+    conditional: bool
+    deduplicating: bool
+    countersigns: bool
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """Not yet believed: the counter-signature is checked by who receives this."""
+
+    ack: Acknowledgement
+
+
+@dataclass(frozen=True)
+class Gap:
+    """The backend holds less than was assumed; `ack` is its head."""
+
+    ack: Acknowledgement
+
+
+@dataclass(frozen=True)
+class Fork:
+    """The backend holds another history."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Stale:
+    """The epoch was replaced: nothing more of it will ever be taken."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Denied:
+    """The device is not let in."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """The batch as it is will not be taken. `kind`: the backend's stable word."""
+
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True)
+class TooLarge:
+    pass
+
+
+@dataclass(frozen=True)
+class Busy:
+    """The backend asks for patience. `retry_after_s` 0: it does not say how long."""
+
+    retry_after_s: float
+    message: str
+
+
+@dataclass(frozen=True)
+class Unreachable:
+    """No answer: the batch may or may not have been taken."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Strange:
+    """An answer that is not the backend's: a captive portal, a cut-off body."""
+
+    message: str
+
+
+Answer = Accepted | Gap | Fork | Stale | Denied | Rejected | TooLarge | Busy | Unreachable | Strange
+
+
+class Backend(Protocol):
+    """One batch at a time. `send` blocks, bounded by its own timeouts, and never raises for what a network does."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    def send(self, segment: SignedSegment) -> Answer: ...

@@ -1,0 +1,210 @@
+"""The own HTTP backend. Whatever the network answers becomes one of the words of `backend.Answer`.
+
+Every answer is bounded in size and in time; redirects are not followed; TLS is verified; the token goes nowhere else.
+"""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+import urllib3
+
+from kiosk.records.identity import Acknowledgement, Enrolment
+from kiosk.records.manifest import Manifest
+from kiosk.records.segment import CONTENT_TYPE, SignedSegment, frame
+from kiosk.sync.backend import (
+    Accepted,
+    Answer,
+    Busy,
+    Capabilities,
+    Denied,
+    Fork,
+    Gap,
+    Rejected,
+    Stale,
+    Strange,
+    TooLarge,
+    Unreachable,
+)
+
+MAX_ANSWER_BYTES = 64 * 1024
+CONNECT_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 20.0
+_ANSWER_TIME_S = 40.0
+_DOWNLOAD_TIME_S = 1800.0
+_CHUNK_BYTES = 64 * 1024
+T = TypeVar("T")
+
+
+class Failed(Exception):
+    """A request without a usable answer. `status` is 0 when there was none at all."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class _Error(msgspec.Struct, frozen=True):
+    error: str
+    message: str = ""
+
+
+class HttpBackend:
+    """Adapter for `/v1` of the reference backend. Blocks; one call at a time per thread. Close it at the end."""
+
+    capabilities = Capabilities(ordered=True, conditional=True, deduplicating=True, countersigns=True)
+
+    def __init__(self, enrolment: Enrolment, *, read_timeout_s: float = READ_TIMEOUT_S) -> None:
+        self._base = f"{enrolment.backend}/v1"
+        self._dev, self._ep, self._shop = enrolment.dev, enrolment.ep, enrolment.shop
+        self._headers = {"Authorization": f"Bearer {enrolment.device_token}", "User-Agent": "kassa-sync"}
+        self._pool = urllib3.PoolManager(
+            retries=False,
+            timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=read_timeout_s),
+            cert_reqs="CERT_REQUIRED",
+            maxsize=3,
+        )
+
+    def close(self) -> None:
+        self._pool.clear()
+
+    def send(self, segment: SignedSegment) -> Answer:
+        try:
+            status, body, headers = self._call(
+                "POST", f"/journal/{self._dev}/{self._ep}", frame(segment), {"Content-Type": CONTENT_TYPE}
+            )
+        except Failed as error:
+            return Unreachable(str(error))
+        return judge(status, body, headers)
+
+    def manifest(self, etag: str) -> tuple[Manifest, str] | None:
+        """The newest catalogue version and its ETag; None when it is still the one of `etag`. Raises Failed."""
+        conditional = {"If-None-Match": etag} if etag else {}
+        status, body, headers = self._call("GET", f"/catalogue/{self._shop}", None, conditional)
+        if status == 304:
+            return None
+        if status != 200:
+            raise Failed(_reason(status, body), status)
+        return _decoded(body, Manifest), headers.get("ETag", "")[:200]
+
+    def products(self, version: str, most_bytes: int, write: Callable[[bytes], object]) -> None:
+        """Stream the products file of a version, unpacked, into `write`. Raises Failed, and what `write` raises."""
+        self._stream(f"/catalogue/{self._shop}/{version}", most_bytes, write)
+
+    def status(self, body: bytes) -> None:
+        """Raises Failed."""
+        status, answer, _ = self._call("POST", f"/status/{self._dev}", body, {"Content-Type": "application/json"})
+        if status != 204:
+            raise Failed(_reason(status, answer), status)
+
+    def _call(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str]
+    ) -> tuple[int, bytes, "urllib3.HTTPHeaderDict"]:
+        answer = self._open(method, path, body, headers)
+        received = bytearray()
+        _drain(answer, MAX_ANSWER_BYTES, _ANSWER_TIME_S, received.extend)
+        return answer.status, bytes(received), answer.headers
+
+    def _stream(self, path: str, most_bytes: int, write: Callable[[bytes], object]) -> None:
+        answer = self._open("GET", path, None, {"Accept-Encoding": "gzip"})
+        if answer.status != 200:
+            received = bytearray()
+            _drain(answer, MAX_ANSWER_BYTES, _ANSWER_TIME_S, received.extend)
+            raise Failed(_reason(answer.status, bytes(received)), answer.status)
+        _drain(answer, most_bytes, _DOWNLOAD_TIME_S, write)
+
+    def _open(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> "urllib3.BaseHTTPResponse":
+        try:
+            return self._pool.request(
+                method,
+                self._base + path,
+                body=body,
+                headers=self._headers | headers,
+                redirect=False,
+                preload_content=False,
+            )
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise Failed(_plain(error)) from None
+
+
+def _drain(
+    answer: "urllib3.BaseHTTPResponse", most_bytes: int, time_s: float, write: Callable[[bytes], object]
+) -> None:
+    """Read an answer to its end. A drop at a time must not hold the lane for ever: hence the clock."""
+    deadline = time.monotonic() + time_s
+    total = 0
+    try:
+        while chunk := answer.read1(_CHUNK_BYTES, decode_content=True):
+            total += len(chunk)
+            if total > most_bytes:
+                raise Failed(f"the answer is longer than {most_bytes} bytes", answer.status)
+            if time.monotonic() > deadline:
+                raise Failed(f"the answer took longer than {time_s:.0f} s")
+            write(chunk)
+        answer.release_conn()
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        raise Failed(f"the answer broke off: {_plain(error)}") from None
+    finally:
+        answer.close()
+
+
+def judge(status: int, body: bytes, headers: "urllib3.HTTPHeaderDict") -> Answer:
+    """What an answer to an upload means. Never raises."""
+    try:
+        if status == 200:
+            return Accepted(_decoded(body, Acknowledgement))
+        error = _decoded(body, _Error)
+        match status, error.error:
+            case 409, "gap":
+                return Gap(_decoded(body, Acknowledgement))
+            case 409, "fork":
+                return Fork(_printable(error.message))
+            case 410, "stale_epoch":
+                return Stale(_printable(error.message))
+            case ((401 | 403), _):
+                return Denied(_printable(error.message))
+            case 413, _:
+                return TooLarge()
+            case ((429 | 503), _):
+                return Busy(_seconds(headers.get("Retry-After", "")), _printable(error.message))
+            case ((400 | 422), kind):
+                return Rejected(_printable(kind)[:40], _printable(error.message))
+            case _:
+                return Strange(_reason(status, body))
+    except Failed as problem:
+        if status in (429, 503):  # a proxy before the backend may say so in HTML
+            return Busy(_seconds(headers.get("Retry-After", "")), f"HTTP {status}")
+        return Strange(f"HTTP {status}: {problem}")
+
+
+def _decoded(body: bytes, shape: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        begin = _printable(body[:40].decode("utf-8", "replace"))
+        raise Failed(f"{len(body)} bytes that are no answer of the backend ({error}): {begin!r}") from None
+
+
+def _reason(status: int, body: bytes) -> str:
+    try:
+        error = _decoded(body, _Error)
+    except Failed:
+        return f"HTTP {status} without a reason"
+    return f"HTTP {status}: {_printable(error.message or error.error)}"
+
+
+def _seconds(text: str) -> float:
+    """Retry-After in seconds (RFC 9110 section 10.2.3); its date form is taken as unsaid."""
+    return float(text) if text.isascii() and text.isdigit() and len(text) < 7 else 0.0
+
+
+def _plain(error: Exception) -> str:
+    cause = getattr(error, "reason", None) or error
+    if isinstance(cause, urllib3.exceptions.ProtocolError) and len(cause.args) > 1:
+        cause = cause.args[1]
+    return _printable(str(cause).rpartition(">: ")[2] or type(error).__name__)
+
+
+def _printable(text: str) -> str:
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:200])

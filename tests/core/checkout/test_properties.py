@@ -1,0 +1,162 @@
+"""Whatever happens in whatever order: the promises of the checkout, tried with random events."""
+
+import random
+from typing import Literal
+
+import pytest
+
+from kiosk.core import effects as do
+from kiosk.core import events as on
+from kiosk.core.basket import paid_minor
+from kiosk.core.checkout import durable_part, is_recorded, step
+from kiosk.core.state import DeviceHealth
+from kiosk.records.sale import Fiscal
+from tests.core.checkout.script import CARD, PANT, READY, SHOP, Script, product
+
+TENDERS = ("t1", "t2", "t3")
+AMOUNTS = (0, 1, 500, 1250, 1350, 2500, 10**9)
+CARD_OUTCOMES: tuple[Literal["declined", "cancelled"], ...] = ("declined", "cancelled")
+HOWS: tuple[Literal["print", "qr", "none"], ...] = ("print", "qr", "none")
+PRINT_OUTCOMES: tuple[Literal["printed", "failed", "uncertain"], ...] = ("printed", "failed", "uncertain")
+Answer = Literal["in_progress", "approved", "declined", "cancelled", "not_charged", "unknown", "unreachable"]
+ANSWERS: tuple[Answer, ...] = (
+    "in_progress",
+    "approved",
+    "declined",
+    "cancelled",
+    "not_charged",
+    "unknown",
+    "unreachable",
+)
+
+EVENT_POOL: list[on.Any] = [
+    *(
+        on.ItemScanned(product(price=1250), deposit, "]E0", f"l{n}", f"d{n}", f"s{n}", "v1", "da", n)
+        for n in range(100, 110)
+        for deposit in (None, PANT)
+    ),
+    *(on.LanguageChosen(language) for language in SHOP.languages),
+    *(on.PayChosen(t) for t in TENDERS),
+    *(on.TerminalPrepared(t, "w") for t in TENDERS),
+    *(on.TerminalNotPrepared(t, "no_answer") for t in TENDERS),
+    *(on.ChargeSent(t) for t in TENDERS),
+    *(on.PaymentApproved(t, 5, minor, c, CARD) for t in TENDERS for minor in AMOUNTS for c in ("DKK", "EUR")),
+    *(on.PaymentDeclined(t, 6, outcome, "x", "05") for t in TENDERS for outcome in CARD_OUTCOMES),
+    *(on.PaymentEnded(t, "stands", []) for t in TENDERS),
+    *(on.PaymentEnded(t, "void", []) for t in TENDERS),
+    *(on.PaymentEnded(t, "unclear", []) for t in TENDERS),
+    *(on.PaymentLost(t, was_sent, "line_lost") for t in TENDERS for was_sent in (True, False)),
+    *(
+        on.PaymentQueried(t, answer, seq, 1250, "DKK", CARD, "")
+        for t in TENDERS
+        for answer in ANSWERS
+        for seq in (0, 5)
+    ),
+    on.Fiscalised(Fiscal("none")),
+    on.SaleClosed(1),
+    *(on.ReceiptChosen(how, "{}", "j1") for how in HOWS),
+    *(on.ReceiptPrintEnded("j1", outcome, "") for outcome in PRINT_OUTCOMES),
+    on.CopyChosen("j2"),
+    *(on.ConfirmFailed(t) for t in TENDERS),
+    *(on.PaymentProgressed(t, "enter_pin", "PIN") for t in TENDERS),
+    on.SaleFinished(),
+    on.SaleCancelled(1),
+    on.SaleAbandoned(1),
+    on.Restarted("x"),
+    on.Touched(),
+    on.StartTouched(),
+    on.PayTouched(),
+    on.BackTouched(),
+    on.HelpTouched(),
+    on.CancelTouched(),
+    on.RemoveTouched("l1"),
+    on.PromptClosed(),
+    on.UnknownScanned("x", "unknown"),
+    on.HalChanged(connected=True, resumed=False),
+    on.HalChanged(connected=True, resumed=True),
+    on.HalChanged(connected=False, resumed=False),
+    on.DeviceChanged("terminal", READY),
+    on.DeviceChanged("terminal", DeviceHealth("absent", "unplugged")),
+    on.DeviceChanged("printer", DeviceHealth("fault", "paper_out")),
+    on.TimerElapsed("idle"),
+    on.TimerElapsed("answer"),
+    on.TimerElapsed("thanks"),
+    on.TimerElapsed("query"),
+    on.TimerElapsed("ending"),
+]
+
+
+def expected(s: Script, n: int) -> list[on.Any]:
+    """What would happen next if all went well: mixed in, so that a walk gets deep into a sale."""
+    state = s.state
+    match state.stage:
+        case "idle":
+            return [on.ItemScanned(product(price=1250), None, "]E0", f"l{n}", f"d{n}", f"s{n}", "v1", "da", n)]
+        case "scanning" | "choosing":
+            return [on.PayChosen(f"t{1 + n % 3}")]
+        case "paying":
+            assert state.payment is not None
+            assert state.sale is not None
+            t = state.payment.tender_id
+            due = state.sale.total_minor - paid_minor(state.sale)
+            return [
+                on.TerminalPrepared(t, "w"),
+                on.PaymentApproved(t, 1 + n, due, "DKK", CARD),
+                on.PaymentApproved(t, 1 + n, max(1, due // 2), "DKK", CARD),
+                on.PaymentEnded(t, "stands", []),
+                on.PaymentQueried(t, "not_charged", 0, 0, "DKK", None, ""),
+                on.PaymentQueried(t, "approved", 0, due, "DKK", CARD, ""),
+            ]
+        case "closing":
+            return [on.Fiscalised(Fiscal("none")), on.SaleClosed(n)]
+        case "receipt":
+            return [on.ReceiptChosen("print", "{}", "j1")]
+        case "printing":
+            return [on.ReceiptPrintEnded("j1", "printed", "")]
+        case "thanks":
+            return [on.SaleFinished()]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_promises_hold_for_any_events(seed: int) -> None:
+    """Random walks, half guided, half anything: 8 x 60 walks of 120 events."""
+    walk = random.Random(seed)
+    pool = [EVENT_POOL[walk.randrange(len(EVENT_POOL))] for _ in range(400)]
+    closed = 0
+    for _ in range(60):
+        s = Script()
+        closed += play_and_check(s, walk, pool)
+    assert closed > 30, "the walks did not get deep enough to mean anything"
+
+
+def play_and_check(s: Script, walk: random.Random, pool: list[on.Any]) -> int:
+    charged: set[tuple[int, str]] = set()
+    closed = 0
+    for n in range(120):
+        event = walk.choice(expected(s, n)) if walk.random() < 0.5 else walk.choice(pool)
+        before = s.state
+        taken = step(before, event)
+        recorded = is_recorded(before, event, taken)
+        if not recorded:
+            assert durable_part(before) == durable_part(taken.state), "changed and not journaled"
+        s.play(event)
+        for effect in s.effects:
+            if isinstance(effect, do.Charge):
+                assert recorded, "charged without a durable intent"
+                assert before.sale is not None
+                key = (before.sale.sale_no, effect.tender_id)
+                assert key not in charged, "charged twice"
+                charged.add(key)
+        closed += isinstance(event, on.SaleClosed) and recorded
+        sale = s.state.sale
+        if sale is None:
+            continue
+        assert paid_minor(sale) <= sale.total_minor
+        under_way = [t for t in sale.tenders if t.state in ("open", "intent", "sent", "unknown")]
+        assert len(under_way) <= 1, "a new attempt while one is open"
+        if s.state.stage in ("closing", "receipt", "printing", "thanks"):
+            assert paid_minor(sale) == sale.total_minor, "goods without a charge"
+        if before.sale is not None and before.sale.state == "closed" and sale.sale_no == before.sale.sale_no:
+            assert sale == before.sale, "a sealed sale was changed"
+    assert durable_part(s.replayed()) == durable_part(s.state)
+    return closed
