@@ -17,13 +17,15 @@ PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
 @cache
 def messages(language: str) -> dict[str, Message]:
     found: dict[str, Message] = {}
-    for path in sorted((LOCALES / language / "LC_MESSAGES").glob("*.po")):
+    folder = language.replace("-", "_")
+    for path in sorted((LOCALES / folder / "LC_MESSAGES").glob("*.po")):
         with path.open("rb") as lines:
-            catalogue: Catalog = read_po(lines, locale=language, abort_invalid=True)
+            catalogue: Catalog = read_po(lines, locale=folder, abort_invalid=True)
         for message in catalogue:
             if message.id:
                 key = message.id if isinstance(message.id, str) else message.id[0]
-                assert key not in found, f"{path}: {key!r} stands in two domains"
+                twin = found.get(key, message)
+                assert twin.string == message.string, f"{path}: {key!r} is something else in another domain"
                 found[key] = message
     return found
 
