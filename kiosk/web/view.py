@@ -12,8 +12,21 @@ from kiosk.web.qr import qr_svg, receipt_address
 
 CANCELLABLE = ("scan", "basket", "pay")
 WITH_TOTAL = ("scan", "basket", "pay", "card", "checking", "closing", "receipt", "printing", "print_trouble")
-STOPPABLE = ("connecting", "please_wait", "present_card", "insert_card", "enter_pin", "wrong_pin")
-STOPPABLE += ("confirm_amount", "card_unreadable", "try_other_interface", "other")
+STOPPABLE = frozenset(
+    [
+        "connecting",
+        "please_wait",
+        "present_card",
+        "insert_card",
+        "enter_pin",
+        "wrong_pin",
+        "confirm_amount",
+        "card_unreadable",
+        "try_other_interface",
+        "other",
+    ]
+)
+"""The terminal's steps at which a cancellation may still be asked for."""
 
 
 class Language(NamedTuple):

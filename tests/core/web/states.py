@@ -1,6 +1,7 @@
 """Named sample states: every screen and every prompt, as the lane would show them."""
 
 from collections.abc import Iterator, Mapping
+from typing import TypeVar
 
 import msgspec
 
@@ -125,7 +126,10 @@ FRESH = core.fresh(SHOP)
 IDLE = msgspec.structs.replace(FRESH, catalogue=Catalogue("v1", 900), health=WELL)
 
 
-def on(base: State, **changes: object) -> State:
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+def on(base: S, **changes: object) -> S:
     return msgspec.structs.replace(base, **changes)
 
 
