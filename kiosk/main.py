@@ -49,7 +49,8 @@ def _serve(config: "object") -> None:
     from kiosk.lane.config import KioskConfig
     from kiosk.lane.house import House
     from kiosk.records.config import BadConfig
-    from kiosk.web.serve import serve
+    from kiosk.web.app import create_app
+    from kiosk.web.serve import Server, listen
 
     assert isinstance(config, KioskConfig)
     # Short turns of the interpreter lock: a scan must not wait 5 ms for a thread that renders.
@@ -59,10 +60,13 @@ def _serve(config: "object") -> None:
         signal.signal(number, lambda *_: ended.set())
     house = House(config)
     try:
+        listener = listen(config.port)
         house.start()
-        page = serve(house.lane, token=house.page_token, port=config.port)
     except (SocketTaken, OSError) as error:
-        raise BadConfig(str(error)) from None
+        raise BadConfig(f"port {config.port} or {config.lane_socket} cannot be served: {error}") from None
+    page = Server(create_app(house.lane, token=house.page_token, port=listener.getsockname()[1]), listener)
+    page_thread = threading.Thread(target=page.run, name="page")
+    page_thread.start()
     token_file = Path(config.token_file)
     _write_secret(token_file, house.page_token)
     logging.getLogger("kassa.kiosk").info("page on http://127.0.0.1:%d", page.port)
@@ -73,6 +77,7 @@ def _serve(config: "object") -> None:
     ended.wait()
     daemon.notify("STOPPING=1")
     page.stop()
+    page_thread.join()
     house.stop()
     token_file.unlink(missing_ok=True)
 
@@ -87,7 +92,9 @@ def _write_secret(path: Path, secret: str) -> None:
 
 
 def _log_to_stderr(*, json_lines: bool) -> None:
-    form = '{"level":"%(levelname)s","name":"%(name)s","message":%(message)s}' if json_lines else "%(name)s: %(message)s"
+    form = (
+        '{"level":"%(levelname)s","name":"%(name)s","message":%(message)s}' if json_lines else "%(name)s: %(message)s"
+    )
     handler = logging.StreamHandler()
     handler.setFormatter(_JsonFormatter() if json_lines else logging.Formatter(form))
     logging.basicConfig(level=logging.INFO, handlers=[handler])

@@ -197,14 +197,17 @@ class Batch:
     """One reply of `Devices.Watch`.
 
     `instance` names this run of the daemon. `resumed` is false on the first reply when events after the one asked
-    for are no longer kept, or the instance is another: then `devices` holds the present state of every device and
-    what happened in between must be asked for (`CardTerminal.Query`, `Printer.Job`).
+    for are no longer kept, or the instance is another: then what happened in between must be asked for
+    (`CardTerminal.Query`, `Printer.Job`). The first reply comes at once, and its `devices` holds the present state
+    of every device; on later replies it is empty. `seq` is the last event this reply accounts for: what to give as
+    `after` when resuming, also when `events` is empty.
     """
 
     instance: str
     resumed: bool
     devices: list[Device]
     events: list[Event]
+    seq: int = 0
 
 
 @dataclass(frozen=True)

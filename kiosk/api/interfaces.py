@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from asyncvarlink import TypedVarlinkErrorReply, VarlinkInterface, varlinkmethod
 
-MAX_FRAME_BYTES = 8 * 1024 * 1024
+MAX_FRAME_BYTES = 4 * 1024 * 1024
 
 
 class BadRequest(TypedVarlinkErrorReply, interface="kassa.lane"):

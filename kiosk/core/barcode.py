@@ -132,7 +132,6 @@ DENMARK = InStoreRules(
 )
 
 _ELEMENT_AIMS = frozenset(("]C1", "]e0", "]e1", "]e2", "]d2", "]Q3", "]J1"))
-_GS = "\x1d"
 _PRINTABLE = re.compile(r"[\x20-\x7e\x1d]*", re.ASCII)
 _DIGITAL_LINK = re.compile(r"https?://[^/?#]+(?:/[^?#]*)?/01/(?:[0-9]{8}|[0-9]{12,14})(?:[/?#]|$)", re.IGNORECASE)
 _WEB = re.compile(r"[a-z][a-z0-9+.-]{1,15}://", re.IGNORECASE)
@@ -215,8 +214,6 @@ def _short(digits: str, aim: str) -> Meaning:
 
 
 def _upc_e(digits: str) -> str | None:
-    if len(digits) > 6 and digits[0] not in "01":
-        return None
     try:
         return gtin14(Upc.parse(digits).as_upc_a())
     except _FOREIGN:
@@ -249,7 +246,7 @@ def _digital_link(text: str) -> Meaning:
 
 def _element_strings(text: str) -> Meaning:
     try:
-        elements = GS1Message.parse(text.lstrip(_GS)).element_strings
+        elements = GS1Message.parse(text).element_strings
     except _FOREIGN:
         return NotAProduct("element_strings")
     return _of_elements(elements)

@@ -7,6 +7,7 @@ errors leave this module as they are (apsw.Error); `store` decides what they mea
 import ctypes
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
@@ -18,7 +19,8 @@ APPLICATION_ID = 0x4B41534A  # "KASJ"
 SCHEMA_VERSION = 1
 MAX_EPOCH = 2**22 - 1
 _EPOCH_STEP = 2**40
-_PAGE_BYTES = 4096
+# One append writes one page to the log; a small one costs less, and most records fit.
+_PAGE_BYTES = 1024
 
 # REPLACE would delete without firing the DELETE trigger, so an insert may only go to the end of its epoch.
 # A newer version may add tables; it never changes these.
@@ -59,6 +61,11 @@ def place(ep: int, seq: int) -> int:
     return ep * _EPOCH_STEP + seq
 
 
+def split(key: int) -> tuple[int, int]:
+    """Epoch and number of a key."""
+    return divmod(key, _EPOCH_STEP)
+
+
 def wal_path(path: Path) -> Path:
     return path.with_name(path.name + "-wal")
 
@@ -79,9 +86,8 @@ class Database:
         self.path = path
         self.wal_frames = 0
         self._vfs = vfs
-        new = not path.exists()
-        if new:
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        path.chmod(0o600)
         self._connection = self._connect()
         try:
             self._prepare()
@@ -90,8 +96,7 @@ class Database:
             raise
 
     def _connect(self) -> apsw.Connection:
-        flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOFOLLOW
-        connection = apsw.Connection(str(self.path.absolute()), flags=flags, vfs=self._vfs or None)
+        connection = apsw.Connection(str(self.path.absolute()), apsw.SQLITE_OPEN_READWRITE, self._vfs or None)
         connection.set_busy_timeout(2000)
         # A refused journal is left exactly as it was found, and a closed one keeps its preallocated log.
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
@@ -115,8 +120,10 @@ class Database:
             connection.execute(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT")
             self._sync_folder()
         connection.set_wal_hook(self._on_commit)
-        if not self._vfs and wal_path(self.path).exists():
-            wal.preallocate(wal_path(self.path))
+        if not self._vfs:
+            # On a full disk the log merely stays short: slower, and no reason to refuse.
+            with suppress(OSError):
+                wal.preallocate(wal_path(self.path))
 
     def _refuse_lost_log(self) -> None:
         recovered = self._connection.execute("PRAGMA wal_checkpoint(NOOP)").get
@@ -162,19 +169,19 @@ class Database:
     def last_place(self) -> tuple[int, int]:
         """Epoch and number of the very last record; (0, 0) when there is none."""
         newest = self._connection.execute("SELECT max(place) FROM records").get
-        return (0, 0) if newest is None else divmod(newest, _EPOCH_STEP)
+        return (0, 0) if newest is None else split(newest)
 
-    def certificates(self) -> dict[int, str]:
-        return self._texts("SELECT ep, certificate FROM certificates ORDER BY ep")
+    def certificates(self) -> dict[int, bytes]:
+        return self._texts("SELECT ep, CAST(certificate AS BLOB) FROM certificates ORDER BY ep")
 
     def add_certificate(self, ep: int, certificate: str) -> None:
         self._connection.execute("INSERT INTO certificates VALUES (?, ?)", (ep, certificate))
 
-    def acknowledgements(self) -> dict[int, str]:
-        return self._texts("SELECT ep, acknowledgement FROM acknowledgements ORDER BY ep")
+    def acknowledgements(self) -> dict[int, bytes]:
+        return self._texts("SELECT ep, CAST(acknowledgement AS BLOB) FROM acknowledgements ORDER BY ep")
 
-    def _texts(self, query: str) -> dict[int, str]:
-        return {int(ep): str(text) for ep, text in self._connection.execute(query)}
+    def _texts(self, query: str) -> dict[int, bytes]:
+        return {int(ep): bytes(text) for ep, text in self._connection.execute(query)}
 
     def put_acknowledgement(self, ep: int, hwm: int, text: str) -> None:
         """Durable on return. The trigger refuses to go back."""
@@ -205,4 +212,10 @@ def rows(connection: apsw.Connection, ep: int, after_seq: int) -> Iterator[Row]:
         "SELECT place, data, signature FROM records WHERE place > ? AND place < ? ORDER BY place",
         (base + max(after_seq, 0), place(ep + 1, 0)),
     )
-    return ((at - base, data, signature) for at, data, signature in cursor)
+    seq = after_seq
+    try:
+        for at, data, signature in cursor:
+            seq = at - base
+            yield seq, data, signature
+    except apsw.CorruptError as error:
+        raise Damaged("file", ep, seq + 1, f"the file's pages do not hold together: {error}") from None

@@ -6,7 +6,6 @@ start: at most CHAIN_LIMIT records are walked and the last SIGNATURE_LIMIT signa
 covers the whole chain before it). `kassa-journal verify` checks everything.
 """
 
-import json
 from dataclasses import dataclass
 
 import msgspec
@@ -59,22 +58,22 @@ def inspect(database: Database, dev: str, cosign_key: Ed25519PublicKey, anchor: 
     return Opened(heads, acknowledged, certificates, checked)
 
 
-def _certificate(ep: int, text: str, dev: str) -> KeyCertificate:
+def _certificate(ep: int, text: bytes, dev: str) -> KeyCertificate:
     try:
         certificate = msgspec.json.decode(text, type=KeyCertificate)
         public_key(certificate.key)
-    except (msgspec.MsgspecError, BadIdentity) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, BadIdentity) as error:
         raise Damaged("bad_certificate", ep, 0, f"the certificate of its journal key is unreadable: {error}") from None
     if certificate.dev != dev:
         raise WrongJournal(f"the journal is of device {certificate.dev!r}, this lane is {dev!r}")
     return certificate
 
 
-def _acknowledged(database: Database, dev: str, ep: int, text: str, cosign_key: Ed25519PublicKey) -> Acknowledgement:
+def _acknowledged(database: Database, dev: str, ep: int, text: bytes, cosign_key: Ed25519PublicKey) -> Acknowledgement:
     try:
         ack = msgspec.json.decode(text, type=Acknowledgement)
         check_acknowledgement(cosign_key, dev, ep, ack)
-    except (msgspec.MsgspecError, BadIdentity) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, BadIdentity) as error:
         raise Damaged("bad_acknowledgement", ep, 0, f"its stored acknowledgement does not verify: {error}") from None
     found = database.find(ep, ack.hwm)
     if found is None:
@@ -120,7 +119,7 @@ def _step(head: Head, seq: int, data: bytes) -> Head:
         raise Damaged("gap", head.ep, head.seq + 1, f"the record is missing; number {seq} comes next")
     try:
         at = _places.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise Damaged("not_canonical", head.ep, seq, f"the record is unreadable: {error}") from None
     if (at.dev, at.ep, at.seq) != (head.dev, head.ep, seq):
         raise Damaged("misplaced", head.ep, seq, f"the record says it is {at.dev!r}, epoch {at.ep}, number {at.seq}")

@@ -32,8 +32,8 @@ from kiosk.records.identity import Acknowledgement, BadIdentity, KeyCertificate,
 from kiosk.records.journal import GENESIS, SCHEMA, VERSION, Actor, Head, Header, Record, encode, leaf_hash, sign
 
 # Above this the log is carried over inside an append, so that it cannot grow without end on a lane that is never idle.
-_WAL_LIMIT_FRAMES = 1000
-_WAL_IDLE_FRAMES = 64
+_WAL_LIMIT_FRAMES = 3900
+_WAL_IDLE_FRAMES = 256
 _records = msgspec.json.Decoder(Record)
 
 
@@ -54,6 +54,7 @@ class Journal:
         self._certificates = opened.certificates
         self.checked = opened.checked
         self._failure = ""
+        self._carry_over_at = _WAL_LIMIT_FRAMES
         self._reader: Reader
 
     @classmethod
@@ -167,7 +168,7 @@ class Journal:
         head = Head(self._dev, self._ep, header.seq, leaf)
         self._heads[self._ep] = head
         self._anchor.write(head)
-        if self._database.wal_frames >= _WAL_LIMIT_FRAMES:
+        if self._database.wal_frames >= self._carry_over_at:
             self._carry_over()
         return head
 
@@ -225,11 +226,12 @@ class Journal:
     def _carry_over(self) -> None:
         """A full disk only leaves the log to grow; the records in it are durable either way. After an error of the
         disk the record just appended still stands, and the next call raises."""
+        self._carry_over_at = _WAL_LIMIT_FRAMES
         try:
             self._database.checkpoint()
             self._database.wal_frames = 0
         except (apsw.FullError, apsw.BusyError):
-            self._database.wal_frames = 0
+            self._carry_over_at = self._database.wal_frames + _WAL_LIMIT_FRAMES
         except apsw.Error as error:
             self._fail(error)
 
@@ -266,18 +268,16 @@ class Journal:
     def tail(self, from_seq: int = 1) -> Iterator[Record]:
         """The current epoch's records from `from_seq` on, oldest first, up to the head as it is now.
 
-        Trusts what `open` has verified. Do not append before it is used up.
+        Trusts what `open` has verified. Do not append before it is used up. Raises Damaged.
         """
-        for _, data, _ in self._database.rows(self._ep, from_seq - 1):
-            yield _records.decode(data)
+        for seq, data, _ in self._database.rows(self._ep, from_seq - 1):
+            yield _decoded(self._ep, seq, data)
 
     def backward(self) -> Iterator[Record]:
-        """The current epoch's records, newest first: to find where a replay has to begin."""
+        """The current epoch's records, newest first: to find where a replay has to begin. Raises Damaged."""
         for seq in range(self.head().seq, 0, -1):
             found = self._database.find(self._ep, seq)
-            if found is None:
-                raise Damaged("gap", self._ep, seq, "the record is missing")
-            yield _records.decode(found[0])
+            yield _decoded(self._ep, seq, b"" if found is None else found[0])
 
     # Acknowledging
 
@@ -339,3 +339,10 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _decoded(ep: int, seq: int, data: bytes) -> Record:
+    try:
+        return _records.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Damaged("bad_field", ep, seq, f"the record is missing or unreadable: {error}") from None

@@ -8,13 +8,16 @@ from typing import Self
 
 import apsw
 
-from kiosk.records.catalogue import CatalogueError, Problem, decode_product, open_db
+from kiosk.records.catalogue import CatalogueError, Problem, open_db, stored_product
+from kiosk.records.catalogue_gtin import is_digits
 from kiosk.records.sale import Currency, Product
 
 _FILE = re.compile(r"catalogue-([0-9A-Za-z-]{1,40})\.db")
-_FIND = "SELECT body FROM product WHERE code = ?"
-_BROWSE = "SELECT body FROM product WHERE category = ? ORDER BY code LIMIT ? OFFSET ?"
+_FIND = "SELECT body, crc FROM product WHERE code = ?"
+_BROWSE = "SELECT body, crc FROM product WHERE category = ? ORDER BY code LIMIT ? OFFSET ?"
 _CATEGORIES = "SELECT name, items FROM category ORDER BY name"
+# A changed byte shows as SQLite's error, as a wrong checksum, as no UTF-8, or as another type.
+_DAMAGE = (apsw.Error, ValueError, TypeError)
 _CACHE_KIB = 16 * 1024
 
 
@@ -50,8 +53,14 @@ class Catalogue:
     def find(self, code: str) -> Product | None:
         """The product with this code (GTIN as 14 digits). Blocking, well below a millisecond. Raises CatalogueError
         when the file turns out to be damaged at this place."""
+        if not is_digits(code):
+            return None
         found = self._bodies(_FIND, (code,))
-        return found[0] if found else None
+        if not found:
+            return None
+        if found[0].code != code:
+            raise self._damaged(ValueError("a product stands under another's code"))
+        return found[0]
 
     def deposit_of(self, product: Product) -> Product | None:
         """What is charged along with it (a bottle's deposit), or None."""
@@ -60,14 +69,13 @@ class Catalogue:
     def categories(self) -> list[tuple[str, int]]:
         """Categories in order of name, each with the number of items in it."""
         try:
-            rows = self._connection.execute(_CATEGORIES).fetchall()
-        except apsw.Error as error:
+            return [(str(name), int(items or 0)) for name, items in self._connection.execute(_CATEGORIES)]
+        except _DAMAGE as error:
             raise self._damaged(error) from None
-        return [(str(name), int(items or 0)) for name, items in rows]
 
     def browse(self, category: str, limit: int = 60, offset: int = 0) -> list[Product]:
         """Items of a category in order of code, `limit` of them from `offset`."""
-        return self._bodies(_BROWSE, (category, limit, offset))
+        return self._bodies(_BROWSE, (category, limit, offset)) if category.isascii() else []
 
     def close(self) -> None:
         self._connection.close()
@@ -81,8 +89,8 @@ class Catalogue:
     def _bodies(self, sql: str, values: tuple[str | int, ...]) -> list[Product]:
         # apsw keeps prepared statements by their text, so the same text is prepared once.
         try:
-            return [decode_product(body) for (body,) in self._connection.execute(sql, values)]
-        except (apsw.Error, ValueError) as error:
+            return [stored_product(body, crc) for body, crc in self._connection.execute(sql, values)]
+        except _DAMAGE as error:
             raise self._damaged(error) from None
 
     def _damaged(self, error: Exception) -> CatalogueError:

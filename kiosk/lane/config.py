@@ -32,7 +32,7 @@ class ShopSection(msgspec.Struct, forbid_unknown_fields=True):
     currency_exponent: Annotated[int, msgspec.Meta(ge=0, le=4)] = 2
     prices_include_tax: bool = True
     rounding_rule: str = CATEGORY_HALF_UP
-    languages: list[str] = ["da", "en", "bg", "zh_Hans", "zh_Hant"]
+    languages: list[str] = msgspec.field(default_factory=lambda: ["da", "en", "bg", "zh-Hans", "zh-Hant"])
     receipt_series: Annotated[str, msgspec.Meta(pattern="^[A-Z0-9]{1,8}$")] = "A"
     receipt_url: str = ""
     fiscal_scheme: Literal["none"] = "none"

@@ -33,7 +33,9 @@ class Encoder(Protocol):
 class Hardware:
     """One lane's devices: `scanner`, `printer`, `terminal` are the ids in `hal.toml`."""
 
-    def __init__(self, socket: str, post: Callable[..., None], encode: Encoder, scanner: str, printer: str, terminal: str):
+    def __init__(
+        self, socket: str, post: Callable[..., None], encode: Encoder, scanner: str, printer: str, terminal: str
+    ):
         self._post = post
         self._encode = encode
         self._scanner, self._printer, self._terminal = scanner, printer, terminal

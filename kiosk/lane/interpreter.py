@@ -95,7 +95,7 @@ class Lane:
             happened, cause_mono_ns = item
             try:
                 self._take(happened, cause_mono_ns)
-            except Exception:  # the lane must outlive any one event; what it was stands in the log
+            except Exception:  # noqa: BLE001 - the lane must outlive any one event; what it was stands in the log
                 _log.exception("event failed: %s", type(happened).__name__)
 
     def _take(self, happened: object, cause_mono_ns: int) -> None:

@@ -6,7 +6,6 @@ import msgspec
 
 from kiosk.core.state import State
 
-
 How = Literal["print", "qr", "none"]
 
 

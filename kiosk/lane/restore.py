@@ -31,7 +31,7 @@ class Backward(Protocol):
 
 def entry(event: on.Durable, effects: Iterable[do.Any], after: State, sale: Sale | None) -> Entry:
     # Timers are of this process only; they say nothing about the sale.
-    lasting = [effect for effect in effects if not isinstance(effect, do.StartTimer | do.StopTimer)]
+    lasting: list[do.Any] = [effect for effect in effects if not isinstance(effect, do.StartTimer | do.StopTimer)]
     return Entry(event, lasting, after.next_sale_no, after.next_receipt_no, sale)
 
 

@@ -12,7 +12,7 @@ from asyncvarlink import VarlinkInterfaceRegistry, varlinkmethod
 from asyncvarlink.serviceinterface import VarlinkServiceInterface
 
 from hal.api.server import Server, listen
-from kiosk.api.interfaces import BadRequest, JournalHead, LaneStatus, Refused, Segment
+from kiosk.api.interfaces import MAX_FRAME_BYTES, BadRequest, JournalHead, LaneStatus, Refused, Segment
 from kiosk.api.interfaces import Journal as JournalInterface
 from kiosk.api.interfaces import Lane as LaneInterface
 from kiosk.core.screen import screen
@@ -23,6 +23,8 @@ from kiosk.records.canonical import canonical
 from kiosk.records.identity import Acknowledgement, b64
 
 T = TypeVar("T")
+# Records travel as text inside JSON, whose quotes are escaped once more: half of a frame leaves room for that.
+MAX_SEGMENT_BYTES = MAX_FRAME_BYTES // 2
 SOFTWARE = "kassa 0.1.0"
 
 
@@ -38,7 +40,7 @@ class Service:
         self._recorded = asyncio.Condition()
         self._server = Server(self._admit, frozenset())
         self._tasks: set[asyncio.Task[None]] = set()
-        lane.on_recorded(lambda: self._loop.call_soon_threadsafe(self._wake))
+        lane.on_recorded(self._record_made)
 
     async def start(self, path: str) -> None:
         """Listen at the path. Raises SocketTaken."""
@@ -47,12 +49,15 @@ class Service:
     async def stop(self) -> None:
         await self._server.stop()
 
-    def _admit(self, connection: object) -> tuple[VarlinkInterfaceRegistry, Callable[[], None]]:  # noqa: ARG002
+    def _admit(self, connection: object) -> tuple[VarlinkInterfaceRegistry, Callable[[], None]]:
         registry = VarlinkInterfaceRegistry()
         registry.register_interface(VarlinkServiceInterface("Kassa", "lane", SOFTWARE, "", registry))
         registry.register_interface(_Journal(self))
         registry.register_interface(_Lane(self))
         return registry, lambda: None
+
+    def _record_made(self) -> None:
+        self._loop.call_soon_threadsafe(self._wake)
 
     def _wake(self) -> None:
         task = self._loop.create_task(self._notify())
@@ -106,6 +111,7 @@ class _Journal(JournalInterface):
     @varlinkmethod(return_parameter="segment")
     async def Read(self, *, ep: int, after_seq: int, max_records: int, max_bytes: int) -> Segment:
         """Records after `after_seq`: at least one if there is one, else an empty segment."""
+        max_bytes = min(max_bytes, MAX_SEGMENT_BYTES)
         try:
             batch = await asyncio.to_thread(self._service.journal.read, ep, after_seq, max_records, max_bytes)
         except JournalError as error:

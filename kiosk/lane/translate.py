@@ -14,8 +14,8 @@ from kiosk.core.state import State
 from kiosk.lane import port
 from kiosk.lane.catalogue import Catalogue
 from kiosk.lane.stamp import LaneStamp, new_id
-from kiosk.receipt.document import compose
 from kiosk.receipt.blocks import to_json
+from kiosk.receipt.document import compose
 from kiosk.records.catalogue import CatalogueError
 
 _log = logging.getLogger("kassa.lane.translate")

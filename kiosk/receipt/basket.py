@@ -6,7 +6,7 @@ Amounts are only ever added up from the sale's own lines; nothing is multiplied 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from kiosk.i18n import pick
+from kiosk.i18n import pick, translator
 from kiosk.receipt.blocks import Item
 from kiosk.receipt.clean import NBSP, clean
 from kiosk.receipt.figures import number_text, trimmed_text
@@ -85,7 +85,8 @@ def _same(one: Entry, other: Entry) -> bool:
     """Equal pieces of an equal product at an equal price. Weighed goods and voids are never merged."""
     a, b = one.line, other.line
     return (
-        (a.kind, a.code, a.name, a.tax_category, a.tax_rate_bp) == (b.kind, b.code, b.name, b.tax_category, b.tax_rate_bp)
+        (a.kind, a.code, a.name, a.tax_category, a.tax_rate_bp)
+        == (b.kind, b.code, b.name, b.tax_category, b.tax_rate_bp)
         and (a.price.charged_amount, a.price.exponent) == (b.price.charged_amount, b.price.exponent)
         and a.gross_minor * b.quantity.value == b.gross_minor * a.quantity.value
         and a.quantity.unit == b.quantity.unit == "each"
@@ -111,9 +112,11 @@ def _merged(one: Entry, other: Entry) -> Entry:
 
 
 def _detail(entry: Entry, currency: Currency, language: str) -> str:
-    """`2 × 12,50` or `1,250 kg × 39,90`; empty for one piece at its price. A reason stands in front."""
+    """`2 × 12,50` or `1,250 kg × 39,90`; empty for one piece at its price. In front: that it is a void, and why."""
     line = entry.line
-    parts = [clean(line.reason)] if line.reason else []
+    parts = [translator(language).t("Voided")] if line.voids else []
+    if clean(line.reason):
+        parts.append(clean(line.reason))
     quantity = line.quantity
     if quantity.unit != "each" or quantity.scale or abs(entry.quantity) != 1:
         amount = number_text(entry.quantity, quantity.scale, language)

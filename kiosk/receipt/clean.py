@@ -30,8 +30,11 @@ def clean_columns(text: str) -> str:
 
 
 def clean_terminal_line(text: str) -> str:
-    """A card terminal's receipt line. A full card number in it keeps its last four digits only (PCI DSS 4.0, 3.4)."""
-    return _CARD_NUMBER.sub(_masked, clean_columns(text))
+    """A card terminal's receipt line. A full card number in it keeps its last four digits only (PCI DSS 4.0, 3.4).
+
+    Card numbers carry a check digit (ISO/IEC 7812-1, annex B); application ids and references of that length do not.
+    """
+    return _CARD_NUMBER.sub(lambda found: _masked(found) if _checks(found[0]) else found[0], clean_columns(text))
 
 
 def masked_pan(text: str) -> str:
@@ -41,6 +44,12 @@ def masked_pan(text: str) -> str:
 
 def is_clean(text: str) -> bool:
     return all(unicodedata.category(char) not in _UNPRINTABLE for char in text)
+
+
+def _checks(text: str) -> bool:
+    digits = [int(char) for char in text if char.isdigit()]
+    doubled = [digit * 2 - 9 * (digit > 4) for digit in digits[-2::-2]]
+    return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0 and digits[0] != 0
 
 
 def _masked(match: re.Match[str]) -> str:

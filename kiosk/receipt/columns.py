@@ -34,21 +34,20 @@ def clusters(text: str) -> list[str]:
     return out
 
 
-def wrap(text: str, columns: int, hanging: int = 0) -> list[str]:
-    """`text` in lines of at most `columns`, later ones `hanging` columns narrower. Breaks at blanks, after hyphens and
-    between wide characters; inside a word only where the word alone is longer than a line. At least one line."""
+def wrap(text: str, columns: int) -> list[str]:
+    """`text` in lines of at most `columns`, at least one line. Breaks at blanks, after hyphens and between wide
+    characters; inside a word only where the word alone is longer than a line."""
     lines: list[str] = []
-    current, room = "", columns
+    current = ""
     for piece in _pieces(text):
-        fits = width(current) + width(piece.rstrip(" ")) <= room
+        fits = width(current) + width(piece.rstrip(" ")) <= columns
         if not fits and current.strip(" "):
             lines.append(current.rstrip(" "))
-            current, room = "", columns - hanging
+            current = ""
         piece = piece if current else piece.lstrip(" ")
-        while width(piece.rstrip(" ")) > room:
-            head, piece = _cut(piece, room)
+        while width(piece.rstrip(" ")) > columns:
+            head, piece = _cut(piece, columns)
             lines.append(head)
-            room = columns - hanging
         current += piece
     if current.strip(" ") or not lines:
         lines.append(current.rstrip(" "))

@@ -54,7 +54,7 @@ def compose(sale: Sale, shop: Shop, language: str, *, issued_wall_ms: int, tzo_m
     words = translator(language)
     banner = _mode_banner(shop, words)
     blocks: list[AnyBlock] = [
-        *banner,
+        *(part for each in banner for part in (each, Space(3))),
         *_head(sale, shop, words),
         *_numbers(sale, shop, words, sale.closed_wall_ms or issued_wall_ms, tzo_min),
         *_basket(sale, words),

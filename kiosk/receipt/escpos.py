@@ -8,11 +8,21 @@ the printer can. Code page numbers are Epson's (ESC t); they are compared with t
 from collections.abc import Sequence
 from functools import lru_cache
 
-from escpos.constants import CODEPAGE_CHANGE, CTL_LF, ESC, GS, HW_INIT, LINESPACING_RESET, TXT_FONT_A, TXT_SIZE, TXT_STYLE
+from escpos.constants import (
+    CODEPAGE_CHANGE,
+    CTL_LF,
+    ESC,
+    GS,
+    HW_INIT,
+    LINESPACING_RESET,
+    TXT_FONT_A,
+    TXT_SIZE,
+    TXT_STYLE,
+)
 from PIL import Image
 
 from kiosk.receipt.blocks import Document
-from kiosk.receipt.layout import Bars, Gap, Hairline, Line, Part, QrCode, lay_out
+from kiosk.receipt.layout import Bar, Bars, Gap, Hairline, Line, Part, QrCode, lay_out
 from kiosk.receipt.paper import PrinterProfile
 from kiosk.receipt.raster import CELL_DOTS, PITCH_DOTS, draw_line
 from kiosk.receipt.symbols import BARS_QUIET, QR_QUIET, bars_modules, module_dots, qr_modules
@@ -33,11 +43,13 @@ CODE_PAGES = {
 _PLAINER = str.maketrans({"×": "x", "–": "-", "—": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "„": '"', "·": "."})
 
 _CANCEL_KANJI = b"\x1c."
-"""FS . : printers sold in China and Taiwan start in two-byte mode, which reads å and the letter after it as one sign."""
+"""FS . : printers sold in China and Taiwan start in two-byte mode, where å and the next letter are one sign."""
 _CHARACTERS_USA = ESC + b"R\x00"
 """ESC R 0: a memory switch may have put national letters in the place of # $ @ [ ]."""
+_PRINT_AREA = GS + b"W"
 _CUT = GS + b"V\x42\x00"
 """GS V 66 0: feed to the knife, then cut all but one point."""
+_MAX_DOTS = 1024
 _TEAR_LINES = 5
 _BARS_DOTS = 64
 
@@ -45,10 +57,12 @@ _BARS_DOTS = 64
 def encode(document: Document, profile: PrinterProfile, *, copy: bool = False) -> bytes:
     """The whole print job, from reset to cut. `copy`: marked as a copy in the document's language.
 
-    Raises ValueError for a profile of fewer than 24 columns or fewer than 12 dots each.
+    Raises ValueError for a profile of fewer than 24 columns, fewer than 12 dots each, or more than 1024 dots.
     """
-    if profile.dots < profile.columns * CELL_DOTS or profile.dots > 2040:
-        raise ValueError(f"{profile.dots} dots for {profile.columns} columns; allowed: 12 dots each, 2040 in all")
+    if not profile.columns * CELL_DOTS <= profile.dots <= _MAX_DOTS:
+        raise ValueError(
+            f"{profile.dots} dots for {profile.columns} columns; allowed: 12 dots or more each, {_MAX_DOTS} in all"
+        )
     pages = [page for name in profile.code_pages if (page := CODE_PAGES.get(name.upper().replace("WPC", "CP")))]
     job = _Job(profile, pages, document.language)
     for part in lay_out(document, profile.columns, copy=copy):
@@ -62,7 +76,8 @@ class _Job:
     def __init__(self, profile: PrinterProfile, pages: Sequence[tuple[int, str]], language: str) -> None:
         self._profile, self._pages, self._language = profile, pages, language
         self._out = bytearray(HW_INIT + _CANCEL_KANJI + _CHARACTERS_USA + LINESPACING_RESET + TXT_FONT_A)
-        self._out += TXT_STYLE["align"]["left"]
+        # The area that centring refers to: a wide printer may be set up for narrow paper.
+        self._out += TXT_STYLE["align"]["left"] + _PRINT_AREA + profile.dots.to_bytes(2, "little")
         self._page = -1
 
     def add(self, part: Part) -> None:
@@ -72,7 +87,9 @@ class _Job:
             case Gap():
                 self._out += _gap(part.eighths * PITCH_DOTS // 8)
             case Hairline():
-                self._out += image_bands(Image.new("1", (self._profile.dots, 3 if part.bold else 1), 1))
+                self._out += _ink(self._profile.dots, 3 if part.bold else 1)
+            case Bar():
+                self._out += _ink(self._profile.dots, part.eighths * PITCH_DOTS // 8)
             case QrCode():
                 # Beyond ASCII printers disagree on the character set inside the symbol.
                 native = self._profile.qr and part.data.isascii()
@@ -87,7 +104,8 @@ class _Job:
     def _line(self, line: Line) -> None:
         text = "".join(run.text for run in line.runs)
         page = next((page for page in self._pages if _encodable(text, page[1])), None)
-        if page is None and not text.isascii():
+        # Inverse text of the printer's own is black as high as its signs only: with white stripes between lines.
+        if line.inverse or (page is None and not text.isascii()):
             self._out += image_bands(draw_line(line, self._profile.columns, self._language))
             return
         if page is not None and not text.isascii() and page[0] != self._page:
@@ -96,11 +114,9 @@ class _Job:
         self._native(line, page[1] if page is not None else "ascii")
 
     def _native(self, line: Line, codec: str) -> None:
-        """The line by the printer's own font. An inverse line is black over the whole width."""
+        """The line by the printer's own font."""
         if line.size == 2:
             self._out += TXT_SIZE + b"\x11"
-        if line.inverse:
-            self._out += TXT_STYLE["invert"][True]
         column = 0
         for run in line.runs:
             self._out += b" " * (run.column - column)
@@ -108,8 +124,6 @@ class _Job:
             bold = run.emphasis == "strong"
             self._out += TXT_STYLE["bold"][True] + text + TXT_STYLE["bold"][False] if bold else text
             column = run.column + len(text)
-        if line.inverse:
-            self._out += b" " * (self._profile.columns // line.size - column) + TXT_STYLE["invert"][False]
         self._out += CTL_LF
         if line.size == 2:
             self._out += TXT_SIZE + b"\x00"
@@ -145,6 +159,10 @@ def _bytes(text: str, codec: str) -> bytes:
     return text.encode(codec) if _round_trip(text, codec) else text.translate(_PLAINER).encode(codec)
 
 
+def _ink(dots: int, high: int) -> bytes:
+    return image_bands(Image.new("1", (dots, high), 1))
+
+
 def _gap(dots: int) -> bytes:
     """White space as an empty picture: unlike ESC J its unit is a dot on every printer."""
     return image_bands(Image.new("1", (8, dots))) if dots else b""
@@ -156,7 +174,7 @@ def _native_qr(data: str, dots: int) -> bytes:
     stored = data.encode()
     parts = (b"1A2\x00", b"1C" + bytes((size,)), b"1E1", b"1P0" + stored, b"1Q0")
     commands = b"".join(GS + b"(k" + len(part).to_bytes(2, "little") + part for part in parts)
-    return TXT_STYLE["align"]["center"] + commands + TXT_STYLE["align"]["left"]
+    return b"".join((TXT_STYLE["align"]["center"], commands, TXT_STYLE["align"]["left"]))
 
 
 def _bars(data: str, dots: int) -> bytes:
@@ -171,4 +189,3 @@ def _bars(data: str, dots: int) -> bytes:
         if dark:
             picture.paste(1, (left + index * 2, 0, left + index * 2 + 2, 1))
     return image_bands(picture.resize((dots, _BARS_DOTS)))
-

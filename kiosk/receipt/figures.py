@@ -12,7 +12,7 @@ _PLAIN = str.maketrans({"\u2212": "-", "\u202f": NBSP, "\u2009": NBSP, "\u200e":
 @lru_cache(maxsize=4096)
 def number_text(value: int, decimals: int, language: str) -> str:
     """`value` x 10^-`decimals`, all decimals shown, never broken over lines: (1250, 2, "da") is `12,50`."""
-    return translator(language).number(value, decimals).translate(_PLAIN).replace(" ", NBSP)
+    return translator(language).number(value, decimals).translate(_PLAIN)
 
 
 def trimmed_text(value: int, decimals: int, least: int, language: str) -> str:

@@ -5,12 +5,14 @@ from pathlib import Path
 
 from PIL import ImageFont
 
+from kiosk.receipt.columns import char_width
+
 ROOT = Path("/usr/share/fonts")
 
 _CJK = ("opentype/noto/NotoSansCJK-{weight}.ttc",)
 # Faces inside Noto's collection, in the order Noto Sans CJK 2.004 lists them: sans JP KR SC TC HK, then mono.
-_CJK_SANS = {"zh_Hans": 2, "zh_Hant": 3}
-_CJK_MONO = {"zh_Hans": 7, "zh_Hant": 8}
+_CJK_SANS = {"zh-Hans": 2, "zh-Hant": 3}
+_CJK_MONO = {"zh-Hans": 7, "zh-Hant": 8}
 
 _FILES = {
     "mono": ("truetype/dejavu/DejaVuSansMono{dash_weight}.ttf", "truetype/noto/NotoSansMono-{weight}.ttf"),
@@ -30,7 +32,7 @@ def missing_fonts() -> list[str]:
 
 
 @lru_cache(maxsize=64)
-def font(role: str, size_px: int, bold: bool, language: str) -> Font:  # noqa: FBT001 - a cached key
+def font(role: str, size_px: int, language: str, *, bold: bool) -> Font:
     """The typeface of a role in pixels. A missing one is replaced: a customer who paid gets a receipt."""
     path = _path(role, bold=bold) or _path("mono", bold=bold)
     if path is None:
@@ -38,26 +40,36 @@ def font(role: str, size_px: int, bold: bool, language: str) -> Font:  # noqa: F
         assert isinstance(default, Font)
         return default
     faces = {"cjk": _CJK_SANS, "cjk_mono": _CJK_MONO}.get(role)
-    index = faces.get(language, faces["zh_Hans"]) if faces and path.suffix == ".ttc" else 0
+    index = faces.get(language, faces["zh-Hans"]) if faces and path.suffix == ".ttc" else 0
     return ImageFont.truetype(str(path), size_px, index=index)
 
 
-def chain(narrow: bool, language: str, *, proportional: bool) -> tuple[str, ...]:
+def chain(char: str, language: str, *, proportional: bool) -> tuple[str, ...]:
     """Roles to try for a character, best first."""
+    narrow = char_width(char) < 2
     if proportional:
         return ("sans", "cjk", "wide_sans") if narrow else ("cjk", "sans", "wide_sans")
     if not narrow:
         return ("cjk", "wide_sans")
-    return ("cjk_mono", "mono", "wide_sans") if language.startswith("zh") else ("mono", "wide_sans", "cjk_mono")
+    # Noto's mono has a pitch of half an em for ASCII only; it goes best with Chinese beside it.
+    if char.isascii() and language.startswith("zh"):
+        return ("cjk_mono", "mono")
+    return ("mono", "wide_sans", "cjk_mono")
 
 
 @lru_cache(maxsize=8192)
-def has_glyph(role: str, bold: bool, language: str, char: str) -> bool:  # noqa: FBT001 - a cached key
+def has_glyph(role: str, char: str, language: str, *, bold: bool) -> bool:
     """Whether the typeface draws `char` as anything but its box for unknown characters."""
     if char.isspace():
         return True
-    face = font(role, 24, bold, language)
+    face = font(role, 24, language, bold=bold)
     return bytes(face.getmask(char)) != bytes(face.getmask(_UNASSIGNED))
+
+
+def best(char: str, language: str, *, bold: bool, proportional: bool) -> str:
+    """The role of the first typeface that has `char`; empty where none does."""
+    roles = chain(char, language, proportional=proportional)
+    return next((role for role in roles if has_glyph(role, char, language, bold=bold)), "")
 
 
 def _path(role: str, *, bold: bool) -> Path | None:

@@ -33,6 +33,7 @@ from kiosk.receipt.table import tax_table
 Anchor = Literal["left", "center", "right"]
 MIN_COLUMNS = 24
 _GAP = 2
+_LEAST_NAME = 8
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,13 @@ class Hairline:
 
 
 @dataclass(frozen=True)
+class Bar:
+    """Ink over the whole width: the edge of a banner."""
+
+    eighths: int
+
+
+@dataclass(frozen=True)
 class QrCode:
     data: str
 
@@ -78,7 +86,7 @@ class Bars:
     data: str
 
 
-Part = Line | Gap | Hairline | QrCode | Bars
+Part = Line | Gap | Hairline | Bar | QrCode | Bars
 
 
 def lay_out(document: Document, columns: int, *, copy: bool = False) -> list[Part]:
@@ -126,7 +134,8 @@ def _block(block: AnyBlock, columns: int, amounts: int) -> list[Part]:
         case Qr():
             return _qr(block, columns)
         case Barcode():
-            return [Bars(clean(block.data)), Gap(1), _centered(clean(block.data), columns, "quiet")]
+            data = clean(block.data)
+            return [Bars(data), Gap(2), *(_centered(line, columns, "quiet") for line in wrap(data, columns))]
         case Rule():
             return [Hairline(bold=block.weight == "bold")]
         case Space():
@@ -174,22 +183,25 @@ def _pair(left: str, right: str, columns: int, emphasis: Emphasis, level: int) -
 
 
 def _item(item: Item, columns: int, amounts: int) -> list[Part]:
-    """Name, tax mark in a column of its own, amount; the detail below, a step in."""
+    """Name, tax mark in a column of its own, amount; the detail below, a step in, or beside the name of a sub-line."""
     indent = 2 * max(0, min(item.level, 2))
     name, mark, amount, detail = clean(item.name), clean(item.mark), clean(item.amount), clean(item.detail)
-    emphasis: Emphasis = "quiet" if indent else "normal"
     money = max(amounts, width(amount))
     room = columns - indent - money - _GAP - (width(mark) + 1 if mark else 0)
-    if room < 8:
-        return _pair(name, amount, columns, emphasis, item.level)
+    space: list[Part] = [] if indent else [Gap(1)]
+    if room < _LEAST_NAME:
+        return space + _pair(name, amount, columns, "normal", item.level)
+    if indent and detail and width(name) + 2 + width(detail) <= room:
+        name, detail = f"{name}  {detail}", ""
+    emphasis: Emphasis = "quiet" if indent else "normal"
     first, *rest = wrap(name, room)
     runs = [Run(first, indent, "left", emphasis)]
     if mark:
         runs.append(Run(mark, columns - money - 1 - width(mark), "left", "quiet"))
-    parts: list[Part] = [Line((*runs, _right(amount, columns, emphasis)))]
+    parts: list[Part] = [Line((*runs, _right(amount, columns)))]
     parts += [Line((Run(line, indent, "left", emphasis),)) for line in rest]
     below = wrap(detail, columns - indent - 2) if detail else []
-    return parts + [Line((Run(line, indent + 2, "left", "quiet"),)) for line in below]
+    return space + parts + [Line((Run(line, indent + 2, "left", "quiet"),)) for line in below]
 
 
 def _total(label: str, amount: str, columns: int) -> list[Part]:
@@ -248,19 +260,22 @@ def _card(card: Card, columns: int) -> list[Part]:
 
 
 def _qr(block: Qr, columns: int) -> list[Part]:
-    caption = [_centered(line, columns, "quiet") for line in wrap(clean(block.caption), columns)] if block.caption else []
+    caption = (
+        [_centered(line, columns, "quiet") for line in wrap(clean(block.caption), columns)] if block.caption else []
+    )
     if not clean(block.data):
         return []
-    return [Gap(4), QrCode(clean(block.data)), Gap(2), *caption]
+    return [Gap(4), QrCode(clean(block.data)), Gap(5), *caption]
 
 
 def _banner(text: str, columns: int) -> list[Part]:
-    """One inverse line, or several: large where it fits."""
+    """White on black, large where it fits on one line."""
     text = clean(text)
     half = columns // 2
     size: Literal[1, 2] = 2 if width(text) <= half - 2 else 1
     room = columns // size
-    return [
+    lines = [
         Line((Run(line, (room - width(line)) // 2, "center", "strong"),), size, inverse=True)
         for line in wrap(text, room - 2)
     ]
+    return [Bar(2), *lines, Bar(2)]

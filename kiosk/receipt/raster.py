@@ -7,8 +7,8 @@ from functools import lru_cache
 
 from PIL import Image, ImageChops, ImageDraw
 
-from kiosk.receipt.columns import char_width, clusters, width
-from kiosk.receipt.fonts import chain, font, has_glyph
+from kiosk.receipt.columns import clusters, width
+from kiosk.receipt.fonts import best, font
 from kiosk.receipt.layout import Line
 
 CELL_DOTS = 12
@@ -24,31 +24,29 @@ _INK_FROM = 120
 def draw_line(line: Line, columns: int, language: str) -> Image.Image:
     """A one-bit picture, ink set, of the printable width; its height is the line's pitch."""
     scale = line.size
-    picture = Image.new("1", (columns * CELL_DOTS, PITCH_DOTS if scale == 1 else GLYPH_DOTS * 2 + 6))
-    top = 3 if scale == 1 else 2
+    # The space between lines is below the signs, and large lines have none, as with the printer's own font.
+    picture = Image.new("1", (columns * CELL_DOTS, PITCH_DOTS if scale == 1 else GLYPH_DOTS * 2))
+    top = (PITCH_DOTS - GLYPH_DOTS) // 2 if line.inverse and scale == 1 else 0
     for run in line.runs:
         column = run.column
         for cluster in clusters(run.text):
             if cluster != " ":
-                glyph = _glyph(cluster, language, scale, run.emphasis == "strong")
+                glyph = _glyph(cluster, language, scale, bold=run.emphasis == "strong")
                 picture.paste(glyph, (column * CELL_DOTS * scale, top))
             column += width(cluster)
     return ImageChops.invert(picture) if line.inverse else picture
 
 
 @lru_cache(maxsize=4096)
-def _glyph(cluster: str, language: str, scale: int, bold: bool) -> Image.Image:  # noqa: FBT001 - a cached key
-    cells = max(1, width(cluster))
-    size = (cells * CELL_DOTS * scale, GLYPH_DOTS * scale)
-    base = cluster[0]
-    for role in chain(char_width(base) < 2, language, proportional=False):
-        if has_glyph(role, bold, language, base):
-            face = font(role, _SIZE_PX[role] * scale, bold, language)
-            grey = Image.new("L", size)
-            pen = ImageDraw.Draw(grey)
-            # Centred in its cell: a face with another pitch keeps to the grid all the same.
-            pen.text((size[0] / 2, _BASELINE * scale), cluster, fill=255, font=face, anchor="ms")
-            return grey.point(lambda value: 255 if value >= _INK_FROM else 0, mode="1")
-    box = Image.new("1", size)
-    ImageDraw.Draw(box).rectangle((2, 2 * scale, size[0] - 3, _BASELINE * scale), outline=1)
-    return box
+def _glyph(cluster: str, language: str, scale: int, *, bold: bool) -> Image.Image:
+    size = (max(1, width(cluster)) * CELL_DOTS * scale, GLYPH_DOTS * scale)
+    role = best(cluster[0], language, bold=bold, proportional=False)
+    if not role:
+        box = Image.new("1", size)
+        ImageDraw.Draw(box).rectangle((2, 2 * scale, size[0] - 3, _BASELINE * scale), outline=1)
+        return box
+    grey = Image.new("L", size)
+    face = font(role, _SIZE_PX[role] * scale, language, bold=bold)
+    # Centred in its cell: a face with another pitch keeps to the grid all the same.
+    ImageDraw.Draw(grey).text((size[0] / 2, _BASELINE * scale), cluster, fill=255, font=face, anchor="ms")
+    return grey.point(lambda value: 255 if value >= _INK_FROM else 0, mode="1")

@@ -19,10 +19,7 @@ def tax_table(table: TaxTable, columns: int) -> list[list[tuple[str, int]]] | No
     for index in (3, 2):
         end -= widths[index] + _GAP + spare // 3
         ends[index - 1] = end
-    return [
-        [(row[0], 0), *((row[index], ends[index] - width(row[index])) for index in (1, 2, 3))]
-        for row in rows
-    ]
+    return [[(row[0], 0), *((row[index], ends[index] - width(row[index])) for index in (1, 2, 3))] for row in rows]
 
 
 def _cells(row: TaxRow) -> tuple[str, str, str, str]:

@@ -12,7 +12,7 @@ from PIL import Image
 MAX_BAND_DOTS = 240
 """Rows per image command. Below 256, so that the height's high byte stays zero; small printers buffer 32 KiB."""
 
-_REAL_TIME = re.compile(re.escape(DLE) + b"[" + re.escape(EOT + ENQ + DC4) + b"]")
+_REAL_TIME: re.Pattern[bytes] = re.compile(re.escape(DLE) + b"[" + re.escape(EOT + ENQ + DC4) + b"]")
 
 
 class UnsafeBytes(AssertionError):
@@ -45,6 +45,6 @@ def image_bands(picture: Image.Image) -> bytes:
     for top in range(0, picture.height, MAX_BAND_DOTS):
         rows = min(MAX_BAND_DOTS, picture.height - top)
         band = picture.crop((0, top, bytes_wide * 8, top + rows))
-        header = GS + b"v0" + bytes((0, bytes_wide, 0, rows, 0))
+        header = b"".join((GS, b"v0", bytes((0, bytes_wide, 0, rows, 0))))
         out += header + safe_image_data(band.tobytes())
     return bytes(out)

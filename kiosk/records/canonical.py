@@ -22,11 +22,16 @@ class NotCanonical(ValueError):
 
 def canonical(value: object) -> bytes:
     """The canonical bytes of a value of dict, list, str, int, bool and None. Raises NotCanonical."""
-    plain = msgspec.to_builtins(value)
+    try:
+        plain = msgspec.to_builtins(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise NotCanonical(f"cannot be encoded: {error}") from None
     _check(plain, 0)
     try:
         return _encoder.encode(plain)
-    except (UnicodeEncodeError, msgspec.MsgspecError) as error:
+    except UnicodeEncodeError:
+        raise NotCanonical("holds a lone surrogate") from None
+    except (msgspec.MsgspecError, TypeError, ValueError) as error:
         raise NotCanonical(f"cannot be encoded: {error}") from None
 
 
@@ -44,29 +49,26 @@ def parse(data: bytes) -> dict[str, Any]:
 
 
 def _check(value: object, depth: int) -> None:
+    """What msgspec would encode and this form does not allow. Lone surrogates are left to the encoder.
+
+    Runs on every append: exact types, which are all that `to_builtins` and the decoder yield, are told apart by
+    identity, and a scalar inside a container costs no call.
+    """
     if depth > MAX_DEPTH:
         raise NotCanonical(f"is nested deeper than {MAX_DEPTH}")
-    match value:
-        case None | bool():
-            return
-        case int():
-            if not -MAX_INTEGER <= value <= MAX_INTEGER:
-                raise NotCanonical(f"holds an integer beyond 2^53: {value}")
-        case str():
-            if not value.isascii():
-                try:
-                    value.encode()
-                except UnicodeEncodeError:
-                    raise NotCanonical("holds a lone surrogate") from None
-        case list():
-            for item in value:
+    kind = type(value)
+    if kind is dict:
+        for key, item in cast(dict[object, object], value).items():
+            if type(key) is not str or not key.isascii():
+                raise NotCanonical(f"has a key that is not ASCII: {key!r}")
+            if type(item) is not str:
                 _check(item, depth + 1)
-        case dict():
-            for key, item in value.items():
-                if not isinstance(key, str) or not key.isascii():
-                    raise NotCanonical(f"has a key that is not ASCII: {key!r}")
+    elif kind is list:
+        for item in cast(list[object], value):
+            if type(item) is not str:
                 _check(item, depth + 1)
-        case _:
-            raise NotCanonical(
-                f"holds a {type(value).__name__}; allowed: object, array, text, integer, true, false, null"
-            )
+    elif kind is int:
+        if not -MAX_INTEGER <= cast(int, value) <= MAX_INTEGER:
+            raise NotCanonical(f"holds an integer beyond 2^53: {value}")
+    elif value is not None and kind is not bool and kind is not str:
+        raise NotCanonical(f"holds a {kind.__name__}; allowed: object, array, text, integer, true, false, null")

@@ -1,11 +1,13 @@
 """`catalogue-VERSION.db`: a catalogue version as the lane reads it. Built once, renamed into place, never changed.
 
-A SQLite file: `product` by code with the product as JSON, `category` with the number of items, `meta` with the
-manifest. That it is never changed is what lets it be opened as immutable: no locks, no journal, a read-only folder.
+A SQLite file: `product` by code with the product as JSON and its CRC-32, `category` with the number of items, `meta`
+with the manifest. That it is never changed is what lets it be opened as immutable: no locks, no journal, a read-only
+folder.
 """
 
 import os
 import tempfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -15,7 +17,7 @@ import apsw
 import msgspec
 
 from kiosk.records.catalogue_ndjson import decode_product, encode_product
-from kiosk.records.catalogue_problems import refuse
+from kiosk.records.catalogue_problems import CatalogueError, refuse
 from kiosk.records.manifest import Manifest
 from kiosk.records.sale import Product
 
@@ -26,7 +28,10 @@ _PAGE_BYTES = 8192  # products of some 400 bytes make a WITHOUT ROWID tree deep 
 _SCHEMA_SQL = {
     "meta": "CREATE TABLE meta(key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
     "category": "CREATE TABLE category(name TEXT PRIMARY KEY, items INTEGER NOT NULL) WITHOUT ROWID",
-    "product": "CREATE TABLE product(code TEXT PRIMARY KEY, category TEXT, body BLOB NOT NULL) WITHOUT ROWID",
+    "product": (
+        "CREATE TABLE product(code TEXT PRIMARY KEY, category TEXT, body BLOB NOT NULL, crc INTEGER NOT NULL)"
+        " WITHOUT ROWID"
+    ),
     "by_category": "CREATE INDEX by_category ON product(category, code) WHERE category IS NOT NULL",
 }
 _VALID = "a catalogue file of this version, as built by a lane"
@@ -85,7 +90,7 @@ def _write(
             if sql.startswith("CREATE TABLE"):
                 connection.execute(sql)
         try:
-            connection.executemany("INSERT INTO product VALUES(?, ?, ?)", tally.rows(products))
+            connection.executemany("INSERT INTO product VALUES(?, ?, ?, ?)", tally.rows(products))
         except apsw.ConstraintError:
             refuse(source, "there are two products with one code", "each code once", tally.last)
         tally.check(source)
@@ -95,6 +100,14 @@ def _write(
         _run(connection, f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={SCHEMA}; COMMIT")
     finally:
         connection.close()
+
+
+def stored_product(body: object, crc: object) -> Product:
+    """A product from its row. Raises ValueError when the row is not as it was written: SQLite keeps no checksums, and
+    a price with one digit changed by the disk would still be a price."""
+    if not isinstance(body, bytes) or zlib.crc32(body) != crc:
+        raise ValueError("a product is not as it was written")
+    return decode_product(body)
 
 
 def _run(connection: apsw.Connection, statements: str) -> None:
@@ -114,7 +127,7 @@ class _Tally:
         self._wanted: set[str] = set()
         self._deposits: set[str] = set()
 
-    def rows(self, products: Iterable[Product]) -> Iterator[tuple[str, str | None, bytes]]:
+    def rows(self, products: Iterable[Product]) -> Iterator[tuple[str, str | None, bytes, int]]:
         for product in products:
             self.last = product.code
             item = product.kind == "item"
@@ -124,7 +137,8 @@ class _Tally:
                 self._deposits.add(product.code)
             if product.deposit:
                 self._wanted.add(product.deposit)
-            yield product.code, product.category if item else None, encode_product(product)
+            body = encode_product(product)
+            yield product.code, product.category if item else None, body, zlib.crc32(body)
             self._done += 1
             if self._done % _PROGRESS_EVERY == 0:
                 self._progress(self._done, self._total)
@@ -155,12 +169,12 @@ def open_db(path: Path, *, thorough: bool = False) -> tuple[apsw.Connection, Man
         refuse(source, f"cannot be opened: {error}", _VALID)
     try:
         manifest = _checked(connection, source, path.stat().st_size, thorough=thorough)
-    except (apsw.Error, msgspec.MsgspecError, UnicodeDecodeError) as error:
-        connection.close()
-        refuse(source, f"is damaged: {error}", _VALID)
-    except BaseException:
+    except CatalogueError:
         connection.close()
         raise
+    except (apsw.Error, ValueError, TypeError) as error:
+        connection.close()
+        refuse(source, f"is damaged: {error}", _VALID)
     return connection, manifest
 
 
@@ -183,11 +197,11 @@ def _checked(connection: apsw.Connection, source: str, size_bytes: int, *, thoro
     if body is None or not isinstance(body[0], bytes):
         refuse(source, "has no manifest", _VALID)
     manifest = msgspec.json.decode(body[0], type=Manifest)
-    first = connection.execute("SELECT body FROM product ORDER BY code LIMIT 1").fetchone()
+    first = connection.execute("SELECT body, crc FROM product ORDER BY code LIMIT 1").fetchone()
     if (first is None) != (manifest.products == 0):
         refuse(source, "has another number of products than its manifest says", _VALID)
     if first is not None:
-        decode_product(first[0])
+        stored_product(*first)
     if thorough:
         _read_all(connection, source, manifest)
     return manifest
@@ -200,6 +214,8 @@ def _read_all(connection: apsw.Connection, source: str, manifest: Manifest) -> N
     count = _number(connection, "SELECT count(*) FROM product")
     if count != manifest.products:
         refuse(source, f"has {count} products", f"{manifest.products}, as its manifest says")
+    for body, crc in connection.execute("SELECT body, crc FROM product"):
+        stored_product(body, crc)
 
 
 def _number(connection: apsw.Connection, sql: str) -> int:

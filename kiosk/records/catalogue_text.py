@@ -117,7 +117,7 @@ def _fields(number: int, line: str, problems: Problems, width: int) -> list[str]
         return None
     unwanted = _UNWANTED.search(line)
     if unwanted:
-        _unwanted(number, line, unwanted[0], problems)
+        _unwanted(number, line[max(0, unwanted.start() - 20) : unwanted.end() + 19], unwanted[0], problems)
         return None
     if '"' in line:
         try:
@@ -136,11 +136,12 @@ def _fields(number: int, line: str, problems: Problems, width: int) -> list[str]
     return [field.strip(" ") for field in fields]
 
 
-def _unwanted(number: int, line: str, char: str, problems: Problems) -> None:
+def _unwanted(number: int, around: str, char: str, problems: Problems) -> None:
+    """`around`: 40 characters of the line, for the eye to find the place by."""
     if "\udc80" <= char <= "\udcff":
-        problems.add(number, "", line, f"holds the byte 0x{ord(char) - 0xDC00:02X}, which is no UTF-8", _TEXT)
+        problems.add(number, "", around, f"holds the byte 0x{ord(char) - 0xDC00:02X}, which is no UTF-8", _TEXT)
     else:
-        problems.add(number, "", line, f"holds the control character U+{ord(char):04X}", _TEXT)
+        problems.add(number, "", around, f"holds the control character U+{ord(char):04X}", _TEXT)
 
 
 def parse_json(text: str | bytes, source: str, currency: Currency) -> list[Product]:

@@ -84,8 +84,8 @@ class Head(msgspec.Struct, frozen=True):
 
 def encode(header: Header, body: object) -> bytes:
     """Canonical bytes of a record. Raises NotCanonical; BadRecord when longer than MAX_RECORD_BYTES."""
-    fields = msgspec.to_builtins(header)
-    fields["body"] = msgspec.to_builtins(body)
+    fields = msgspec.structs.asdict(header)
+    fields["body"] = body
     data = canonical(fields)
     if len(data) > MAX_RECORD_BYTES:
         raise BadRecord("too_long", f"record of {len(data)} bytes; at most {MAX_RECORD_BYTES} are allowed")

@@ -120,7 +120,7 @@ def test_a_scan_at_thank_you_begins_the_next_customers_sale() -> None:
     s = Script()
     s.scan()
     s.to_receipt()
-    s.play(on.LanguageChosen("zh_Hans"), on.ReceiptChosen("none", "{}", "j1"))
+    s.play(on.LanguageChosen("zh-Hans"), on.ReceiptChosen("none", "{}", "j1"))
     assert screen(s.state) == "thanks"
     s.scan()
     sale = s.state.sale
@@ -185,11 +185,11 @@ def test_a_basket_is_never_cleared_while_a_payment_is_open() -> None:
 def test_language_and_contrast_go_back_for_the_next_customer() -> None:
     s = Script()
     s.scan()
-    s.play(on.LanguageChosen("zh_Hant"), on.ContrastChosen("high"))
+    s.play(on.LanguageChosen("zh-Hant"), on.ContrastChosen("high"))
     assert s.state.sale is not None
-    assert (s.state.sale.language, s.state.contrast) == ("zh_Hant", "high")
+    assert (s.state.sale.language, s.state.contrast) == ("zh-Hant", "high")
     s.play(on.LanguageChosen("xx"))
-    assert s.state.language == "zh_Hant"
+    assert s.state.language == "zh-Hant"
     s.play(on.SaleCancelled(1))
     assert (s.state.language, s.state.contrast) == ("da", "normal")
 

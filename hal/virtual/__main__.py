@@ -1,0 +1,5 @@
+"""`python -m hal.virtual`: see `bench.main`."""
+
+from hal.virtual.bench.main import main
+
+raise SystemExit(main())

@@ -1,0 +1,168 @@
+"""A journal file opened by someone else than the lane: read-only, without its lock, and trusting nothing in it.
+
+A file that a lane is writing right now is read beside it, as SQLite allows; any other is read without touching it or
+anything next to it, with its write-ahead log if one lies there.
+"""
+
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar
+from urllib.parse import quote
+
+import apsw
+import msgspec
+
+from kiosk.journal import database, wal
+from kiosk.journal.guard import lock_held
+from kiosk.journal.verify import Bad, Entry
+from kiosk.records.identity import Acknowledgement, KeyCertificate
+from kiosk.records.journal import MAX_RECORD_BYTES
+
+_T = TypeVar("_T")
+_MAX_TEXTS = 10_000
+_MAX_TEXT_BYTES = 4096
+_COLUMNS = {
+    "records": ["place", "data", "signature"],
+    "certificates": ["ep", "certificate"],
+    "acknowledgements": ["ep", "hwm", "acknowledgement"],
+}
+
+
+class Unreadable(Exception):
+    """The file cannot be read as a journal at all; the text says what it is instead."""
+
+
+class BrokenOff(Exception):
+    """Reading broke off: `bad` names where and why."""
+
+    def __init__(self, bad: Bad) -> None:
+        super().__init__(bad.why)
+        self.bad = bad
+
+
+class Source:
+    """Use as a context manager. Raises Unreadable from the constructor, BrokenOff while records are read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        _check_file(path)
+        self.live = lock_held(path)
+        try:
+            self._connection = apsw.Connection(
+                _address(path, live=self.live), flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+            )
+        except apsw.Error as error:
+            raise Unreadable(f"{path} cannot be opened: {error}") from None
+        try:
+            self._prepare()
+        except (apsw.Error, ValueError) as error:
+            self._connection.close()
+            raise Unreadable(f"{path} is not a Kassa journal: {error}") from None
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _prepare(self) -> None:
+        connection = self._connection
+        connection.set_busy_timeout(2000)
+        connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
+        connection.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_VIEW, 0)
+        connection.limit(apsw.SQLITE_LIMIT_LENGTH, 16 * 1024 * 1024)
+        if not self.live:
+            connection.pragma("locking_mode", "EXCLUSIVE")
+        if connection.pragma("application_id") != database.APPLICATION_ID:
+            raise Unreadable(f"{self.path} is not a Kassa journal, but another SQLite file")
+        for table, columns in _COLUMNS.items():
+            kinds = connection.execute("SELECT type FROM sqlite_schema WHERE name = ?", (table,)).fetchall()
+            found = [row[1] for row in connection.execute(f"PRAGMA table_xinfo({table})")]
+            if kinds != [("table",)] or found[: len(columns)] != columns:
+                raise Unreadable(f"{self.path} is not a Kassa journal: its table {table!r} is missing or another one")
+        recovered = connection.execute("PRAGMA wal_checkpoint(NOOP)").fetchone()
+        frames = max(int(str(recovered[1])), 0) if recovered is not None else 0
+        self.lost = "" if self.live else wal.lost_by_recovery(database.wal_path(self.path), frames)
+        self.certificates = self._texts("certificates", "certificate", KeyCertificate)
+        self.acknowledgements = self._texts("acknowledgements", "acknowledgement", Acknowledgement)
+        self.count = int(str(connection.execute("SELECT count(*) FROM records").get))
+
+    def _texts(self, table: str, column: str, kind: type[_T]) -> dict[int, _T]:
+        rows = self._connection.execute(
+            f"SELECT ep, CASE WHEN length({column}) <= {_MAX_TEXT_BYTES} THEN CAST({column} AS BLOB) END FROM {table} "
+            f"ORDER BY ep LIMIT {_MAX_TEXTS}"
+        ).fetchall()
+        found: dict[int, _T] = {}
+        for ep, text in rows:
+            try:
+                found[int(str(ep))] = msgspec.json.decode(text if isinstance(text, bytes) else b"", type=kind)
+            except (msgspec.MsgspecError, ValueError) as error:
+                raise Unreadable(f"{self.path}: the {column} of epoch {ep} is unreadable: {error}") from None
+        return found
+
+    def entries(self) -> Iterator[Entry]:
+        """All records in file order."""
+        if self.lost:
+            raise BrokenOff(Bad(0, 0, "lost_log", self.lost))
+        at = (0, 0)
+        query = (
+            f"SELECT place, CASE WHEN length(data) <= {MAX_RECORD_BYTES} THEN data END, length(data), "
+            "CASE WHEN length(signature) = 64 THEN signature END FROM records ORDER BY place"
+        )
+        try:
+            for place, data, size, signature in self._connection.execute(query):
+                at = database.split(int(str(place)))
+                if not isinstance(data, bytes):
+                    why = f"the record has {size} bytes; at most {MAX_RECORD_BYTES} are allowed"
+                    raise BrokenOff(Bad(*at, "too_long", why))
+                if not isinstance(signature, bytes):
+                    raise BrokenOff(Bad(*at, "bad_signature", "the signature does not have its 64 bytes"))
+                yield Entry(*at, data, signature)
+        except (apsw.Error, ValueError) as error:
+            why = f"the file's pages do not hold together: {error}"
+            raise BrokenOff(Bad(at[0], at[1] + 1, "file", why)) from None
+
+    def newest(self, count: int, typ: str = "") -> list[Entry]:
+        """The last `count` records, oldest first; of one type if it is named."""
+        found: list[Entry] = []
+        query = "SELECT place, data, signature FROM records WHERE length(data) <= ? ORDER BY place DESC"
+        try:
+            for place, data, signature in self._connection.execute(query, (MAX_RECORD_BYTES,)):
+                if len(found) >= count:
+                    break
+                entry = Entry(*database.split(int(str(place))), bytes(data), bytes(signature))
+                if not typ or f'"typ":"{typ}"'.encode() in entry.data:
+                    found.append(entry)
+        except (apsw.Error, ValueError, TypeError) as error:
+            raise Unreadable(f"{self.path}: its pages do not hold together: {error}") from None
+        return found[::-1]
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _check_file(path: Path) -> None:
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            raise Unreadable(f"{path} is no file")
+        with path.open("rb") as file:
+            head = file.read(16)
+    except OSError as error:
+        raise Unreadable(f"{path}: {error.strerror}") from None
+    if head != b"SQLite format 3\0":
+        raise Unreadable(f"{path} is not a Kassa journal: it is no SQLite file")
+
+
+def _address(path: Path, *, live: bool) -> str:
+    """Nobody writes: no locks and the log's index in memory, so that nothing beside the file is made or changed."""
+    options = "mode=ro" if live else "mode=ro&vfs=unix-none"
+    return f"file:{quote(str(path.absolute()))}?{options}"

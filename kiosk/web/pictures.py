@@ -1,0 +1,55 @@
+"""Drawn pictures of products: a name in the sprite, or the category's colour with the initial."""
+
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+from zlib import crc32
+
+SPRITE = Path(__file__).parent / "static" / "products.svg"
+DRAWN = frozenset(re.findall(r'<symbol id="p-([a-z_]+)"', SPRITE.read_text(encoding="utf-8")))
+
+TINTS = ("amber", "sky", "leaf", "rose", "teal", "ochre", "berry", "slate", "violet", "clay")
+CATEGORY_TINTS = {
+    "bakery": "amber",
+    "dairy": "sky",
+    "eggs": "amber",
+    "fruit": "rose",
+    "vegetables": "leaf",
+    "meat": "clay",
+    "fish": "teal",
+    "frozen": "sky",
+    "pantry": "ochre",
+    "sweets": "berry",
+    "snacks": "amber",
+    "drinks": "teal",
+    "hot_drinks": "clay",
+    "beer": "ochre",
+    "wine": "berry",
+    "spirits": "violet",
+    "alcohol": "violet",
+    "household": "slate",
+    "cleaning": "slate",
+    "care": "violet",
+    "baby": "rose",
+    "pets": "clay",
+    "press": "slate",
+    "flowers": "berry",
+    "bags": "leaf",
+    "deposit": "slate",
+}
+
+
+class Picture(NamedTuple):
+    """`symbol` is a name in the sprite; where it is empty, `initial` stands instead. `tint` is a colour class."""
+
+    symbol: str
+    tint: str
+    initial: str
+
+
+@lru_cache(maxsize=4096)
+def picture(image: str, category: str, name: str) -> Picture:
+    tint = CATEGORY_TINTS.get(category) or TINTS[crc32(category.encode()) % len(TINTS)]
+    symbol = next((word for word in (image, category, image.rstrip("s"), category.rstrip("s")) if word in DRAWN), "")
+    return Picture(symbol, tint, name[:1].upper())

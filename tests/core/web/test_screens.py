@@ -1,0 +1,129 @@
+"""Every sample state renders in every language, and each screen offers exactly what it should."""
+
+import re
+import time
+
+import pytest
+
+from kiosk.core.screen import Screen
+from kiosk.core.state import ItemNotFound, PaymentFailed, Refused, State
+from kiosk.i18n import LANGUAGES
+from kiosk.lane.port import AnyWish, Published
+from kiosk.web.render import Renderer
+from tests.core.web.states import FULL, IDLE, PAY, SCAN, SHOP, STATES, distinct, everywhere, on
+
+ALWAYS = {"help", "language", "contrast"}
+RENDERER = Renderer()
+
+
+def html(state: State, language: str = "en") -> str:
+    return RENDERER.frame(Published(1, on(state, language=language)))
+
+
+def offered(state: State) -> set[str]:
+    return set(re.findall(r'data-wish="([a-z_]+)"', html(state)))
+
+
+def test_the_samples_show_every_screen_and_every_prompt() -> None:
+    frames = [html(state) for state in STATES.values()]
+    screens = {found for frame in frames for found in re.findall(r'data-screen="(\w+)"', frame)}
+    prompts = {found for frame in frames for found in re.findall(r'data-prompt="(\w+)"', frame)}
+    assert screens == set(Screen.__args__)  # type: ignore[attr-defined]
+    assert len(prompts) == 8
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_state_renders_in_every_language(language: str) -> None:
+    for name, _, state in everywhere(language):
+        frame = html(state, language)
+        tag = language.replace("_", "-")
+        assert f'lang="{tag}" data-screen' in frame, name
+        assert not re.search(r"\{[a-z_]+\}|style=|onclick", frame), name
+
+
+def test_every_wish_on_the_page_is_one_that_the_lane_knows() -> None:
+    known = {one.__struct_config__.tag for one in AnyWish.__args__}  # type: ignore[attr-defined]
+    assert {wish for state in STATES.values() for wish in offered(state)} <= known
+
+
+OFFERS: dict[str, set[str]] = {
+    "attract": {"start"},
+    "out_of_service": set(),
+    "scan": {"cancel"},
+    "basket": {"pay", "remove", "cancel"},
+    "pay": {"card", "back", "cancel"},
+    "pay_no_card": {"back", "cancel"},
+    "card_present": {"back"},
+    "card_authorising": set(),
+    "card_aborting": set(),
+    "card_approved": set(),
+    "checking": set(),
+    "checking_staff": set(),
+    "closing": set(),
+    "receipt": {"receipt"},
+    "printing": set(),
+    "print_trouble": {"receipt", "finish"},
+    "print_uncertain": {"receipt", "print_again", "finish"},
+    "thanks_qr": {"finish"},
+}
+
+
+@pytest.mark.parametrize(("name", "wishes"), OFFERS.items())
+def test_what_a_screen_offers(name: str, wishes: set[str]) -> None:
+    assert offered(STATES[name]) == wishes | ALWAYS
+
+
+def test_what_cannot_be_had_is_not_offered() -> None:
+    assert 'data-arg="how=print"' in html(STATES["receipt"])
+    assert 'data-arg="how=print"' not in html(STATES["receipt_no_paper"])
+    no_url = on(STATES["receipt"], shop=on(SHOP, receipt_url=""))
+    assert 'data-arg="how=qr"' not in html(no_url)
+
+
+def test_what_can_be_paid_with_is_known_before_the_first_scan() -> None:
+    assert "You can pay by card here" in html(IDLE)
+    trouble = html(STATES["attract_no_card"])
+    assert "You can pay by card here" not in trouble
+    assert "Card payment is not available at the moment" in trouble
+
+
+def test_the_stage_is_inert_below_a_prompt() -> None:
+    assert not re.search(r"<main[^>]* inert", html(FULL))
+    assert re.search(r"<main[^>]* inert", html(STATES["prompt_cancel"]))
+
+
+def test_what_was_read_is_text_and_never_markup() -> None:
+    hostile = '"><script>alert(1)</script>&{item}'
+    shown = html(on(FULL, prompt=ItemNotFound(hostile, "unknown")))
+    assert "<script>" not in shown
+    assert "&lt;script&gt;" in shown
+
+
+def test_words_that_nobody_foresaw_still_make_sense() -> None:
+    assert "The card terminal ended the payment." in html(on(PAY, prompt=PaymentFailed("new_reason")))
+    assert "Staff must approve this" in html(on(FULL, prompt=Refused("restricted", "licence", {"en": "Rat poison"})))
+    assert "We do not know this item" in html(on(FULL, prompt=ItemNotFound("x", "new_why")))
+
+
+def test_a_total_is_shown_whenever_there_is_a_sale() -> None:
+    for name, state in STATES.items():
+        if state.sale is not None and not name.startswith(("thanks", "out_of_service", "contrast_thanks")):
+            assert "DKK\u00a0" in html(state), name
+            assert 'class="total"' in html(state), name
+
+
+def test_one_state_is_rendered_once() -> None:
+    published = Published(7, FULL)
+    assert RENDERER.frame(published) is RENDERER.frame(published)
+    assert RENDERER.frame(Published(7, SCAN)) != RENDERER.frame(published)
+
+
+def test_a_basket_of_thirty_rows_is_rendered_in_time() -> None:
+    state = on(SCAN, sale=distinct(30))
+    RENDERER.frame(Published(0, state))
+    took_s = []
+    for revision in range(1, 41):
+        begin_s = time.perf_counter()
+        RENDERER.frame(Published(revision, state))
+        took_s.append(time.perf_counter() - begin_s)
+    assert sorted(took_s)[20] < 0.005  # 1 ms on a quiet machine
