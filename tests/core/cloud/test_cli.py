@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 import urllib3
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from cloud.main import app
 

@@ -81,9 +81,9 @@ def test_what_cannot_be_believed_moves_nothing(name: str, kind: Any) -> None:
 def test_a_gap_goes_back_at_once_and_then_with_pauses() -> None:
     after, effects = answered(Gap(ack(4)))
     assert (after.cursor, effects) == (4, [core.SendAfter(4, 5, False)])
-    again, effects = core.step(after, core.Answered(sent(5, 9), Gap(ack(2))), 0.5)
+    again, later = core.step(after, core.Answered(sent(5, 9), Gap(ack(2))), 0.5)
     assert again.cursor == 2
-    assert isinstance(effects[-1], core.Pause)
+    assert isinstance(later[-1], core.Pause)
 
 
 def test_an_old_acknowledgement_does_not_undo_a_step_back() -> None:
