@@ -173,3 +173,11 @@ def test_retry_after_is_bounded(text: str, seconds: float) -> None:
     found = judge(503, b"", urllib3.HTTPHeaderDict({"Retry-After": text}))
     assert isinstance(found, Busy)
     assert found.retry_after_s == seconds
+
+
+def test_records_that_came_along_beyond_the_known_head_may_be_acknowledged() -> None:
+    """The answer to 11..15 was lost; the batch is halved, and the backend already holds more than is sent again."""
+    lost, _ = answered(Unreachable(""), replace(SENDING, head_seq=12))
+    trying, _ = core.step(lost, core.PauseEnded(), 0.5)
+    _, effects = core.step(trying, core.Answered(sent(11, 12), Accepted(ack(15))), 0.5)
+    assert effects == (core.KeepAcknowledgement(ack(15)),)
