@@ -3,7 +3,9 @@
 import json
 import logging
 import os
+import secrets
 import signal
+import stat
 import sys
 import threading
 from pathlib import Path
@@ -12,6 +14,8 @@ from typing import Annotated
 import typer
 
 from kiosk.lane.catalogue_cli import app as catalogue_app
+
+MIN_TOKEN_CHARS = 16
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="A self-checkout lane.")
 app.add_typer(catalogue_app, name="catalogue")
@@ -59,16 +63,15 @@ def _serve(config: "object") -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     house = House(config)
+    token = _boot_token(Path(config.token_file))
     try:
         listener = listen(config.port)
         house.start()
     except (SocketTaken, OSError) as error:
         raise BadConfig(f"port {config.port} or {config.lane_socket} cannot be served: {error}") from None
-    page = Server(create_app(house.lane, token=house.page_token, port=listener.getsockname()[1]), listener)
+    page = Server(create_app(house.lane, token=token, port=listener.getsockname()[1]), listener)
     page_thread = threading.Thread(target=page.run, name="page")
     page_thread.start()
-    token_file = Path(config.token_file)
-    _write_secret(token_file, house.page_token)
     logging.getLogger("kassa.kiosk").info("page on http://127.0.0.1:%d", page.port)
     daemon.notify("READY=1")
     interval_us = int(os.environ.get("WATCHDOG_USEC", "0"))
@@ -79,16 +82,26 @@ def _serve(config: "object") -> None:
     page.stop()
     page_thread.join()
     house.stop()
-    token_file.unlink(missing_ok=True)
 
 
-def _write_secret(path: Path, secret: str) -> None:
-    """For the owner alone, and never readable in between."""
+def _boot_token(path: Path) -> str:
+    """This boot's secret for the window. The folder is emptied at boot, so that a token that is there is this boot's:
+    kept over a restart of this process, since the window goes on with it."""
+    try:
+        held = path.lstat()
+        if stat.S_ISREG(held.st_mode) and held.st_uid == os.getuid() and held.st_mode & 0o077 == 0:
+            token = path.read_text().strip()
+            if len(token) >= MIN_TOKEN_CHARS:
+                return token
+    except FileNotFoundError:
+        pass
+    token = secrets.token_urlsafe(24)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(fd, "w") as file:
-        file.write(secret)
+        file.write(token)
+    return token
 
 
 def _log_to_stderr(*, json_lines: bool) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import secrets
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from msgspec.structs import replace
 
 from kiosk.core import events as on
+from kiosk.core.barcode import warm
 from kiosk.core.state import Catalogue as CatalogueInfo
 from kiosk.journal.stamp import Context
 from kiosk.journal.store import Journal
@@ -36,12 +36,11 @@ _log = logging.getLogger("kassa.lane.house")
 
 class House:
     """A lane with everything but its page. `open` blocks for the journal's verification; `start` and `stop` go in
-    pairs. `page_token` is this boot's secret for the window."""
+    pairs."""
 
     def __init__(self, config: configuration.KioskConfig) -> None:
         self.config = config
         self.state_dir = Path(config.state)
-        self.page_token = secrets.token_urlsafe(24)
         enrolled = configuration.enrolment(self.state_dir)
         self._stamp = LaneStamp()
         shop = configuration.shop(config, enrolled)
@@ -65,6 +64,7 @@ class House:
         catalogue = self._first_catalogue(state.sale.catalogue_version if state.sale is not None else "")
         if catalogue is not None:
             state = replace(state, catalogue=CatalogueInfo(catalogue.version, catalogue.count))
+        warm()
         self._waiting_version = ""
         self._translate = Translate(self._stamp, configuration.in_store(config), catalogue)
         self.lane = Lane(state, self.journal, self._translate)

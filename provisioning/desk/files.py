@@ -82,6 +82,8 @@ model = "zvt"
 host = "127.0.0.1"
 port = {devices["terminal"]}
 currency = "DKK"
+# What the virtual terminal answers to "repeat" when it has no transaction yet.
+empty_codes = [0x83]
 """)
     return path
 

@@ -38,7 +38,7 @@ def at_receipt(shopper: Customer) -> None:
 
 def at_printing(shopper: Customer) -> None:
     at_receipt(shopper)
-    shopper.lane.bench("/printer/cover", state="open")
+    shopper.lane.bench("/printer/paper", state="ok", left_mm=30)  # the roll ends inside the receipt
     shopper.touches("receipt", "how=print")
     shopper.sees("print_trouble")
 
@@ -77,7 +77,7 @@ def finish(shopper: Customer, point: str) -> None:
             shopper.taps()
         shopper.sees("receipt")
     if point == "printing":
-        lane.bench("/printer/cover", state="closed")
+        lane.bench("/printer/paper", state="ok")
         where = shopper.sees_one_of("thanks", "print_trouble")
         if where == "print_trouble":
             shopper.touches("receipt", "how=qr")
