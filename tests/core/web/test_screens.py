@@ -2,6 +2,7 @@
 
 import re
 import time
+from typing import get_args
 
 import pytest
 
@@ -28,7 +29,7 @@ def test_the_samples_show_every_screen_and_every_prompt() -> None:
     frames = [html(state) for state in STATES.values()]
     screens = {found for frame in frames for found in re.findall(r'data-screen="(\w+)"', frame)}
     prompts = {found for frame in frames for found in re.findall(r'data-prompt="(\w+)"', frame)}
-    assert screens == set(Screen.__args__)  # type: ignore[attr-defined]
+    assert screens == set(get_args(Screen))
     assert len(prompts) == 8
 
 
@@ -42,7 +43,7 @@ def test_every_state_renders_in_every_language(language: str) -> None:
 
 
 def test_every_wish_on_the_page_is_one_that_the_lane_knows() -> None:
-    known = {one.__struct_config__.tag for one in AnyWish.__args__}  # type: ignore[attr-defined]
+    known = {one.__struct_config__.tag for one in get_args(AnyWish)}
     assert {wish for state in STATES.values() for wish in offered(state)} <= known
 
 
