@@ -1,8 +1,8 @@
 """From the byte on the scanner's pty to the frame painted in Chromium, with 100,000 products.
 
-Each scan is paired with one push of a bare server (same browser, same size of event, taken in turn), so that the
-difference is what the lane adds: driver, daemon, socket, catalogue, core, journal, rendering. Goals: p95 at most
-100 ms, and at p99 at most 5 ms more than the bare push.
+Each scan is paired with one push of the same screen by a server that has it ready (same page, same browser, taken in
+turn), so that the difference is what the lane adds: driver, daemon, socket, catalogue, core, journal, rendering.
+Goals: p95 at most 100 ms, and at p99 at most 5 ms more than the bare push.
 """
 
 import json
@@ -14,11 +14,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from tests.bench import catalogue_100k
 from tests.system.lane.harness import Customer, LaneUnderTest, customer
-from tests.system.screens.browser import chromium
+from tests.system.screens.browser import FLAGS, chromium
 
 PRODUCTS = 100_000
 SCANS = 300
@@ -27,11 +27,17 @@ BASKET = 15
 GOAL_P95_MS = 100.0
 GOAL_OVER_P99_MS = 5.0
 WATCH = """() => {
-  window.painted = [];
-  new MutationObserver(() => window.painted.push([document.documentElement.dataset.revision, performance.now()]))
-    .observe(document.documentElement, { attributes: true, attributeFilter: ["data-revision"] });
+  window.benchPaints = [];
+  window.benchWanted = () => {};
+  new MutationObserver(() => {
+    window.benchPaints.push(performance.now());
+    window.benchWanted();
+  }).observe(document.documentElement, { attributes: true, attributeFilter: ["data-revision"] });
 }"""
-NEXT = "(known) => window.painted.length > known && window.painted[window.painted.length - 1][1]"
+NEXT = """(known) => new Promise((found) => {
+  window.benchWanted = () => window.benchPaints.length > known && found(window.benchPaints.at(-1));
+  window.benchWanted();
+})"""
 
 
 @dataclass
@@ -65,10 +71,11 @@ class Watched:
         self.clock.set()
 
     def count(self) -> int:
-        return int(self.page.evaluate("window.painted.length"))
+        return int(self.page.evaluate("window.benchPaints.length"))
 
     def next_paint_ms(self, known: int) -> float:
-        return float(self.page.wait_for_function(NEXT, arg=known, polling="raf").json_value())
+        """Resolved by the observer itself, so that waiting takes nothing from the page."""
+        return float(self.page.evaluate(NEXT, known))
 
 
 def percentile(values: list[float], share: float) -> float:
@@ -101,8 +108,9 @@ def measure(
         known = screen.count()
         started = int(lane.bench("/scanner/scan", text=choose.choice(codes))["written_mono_ns"])
         scan_ms = screen.clock.since(started, screen.next_paint_ms(known))
+        painted = str(shopper.page.locator("#kassa").evaluate("node => node.outerHTML"))
         known = bare.count()
-        push.stdin.write("\n")
+        push.stdin.write(json.dumps(painted) + "\n")
         push.stdin.flush()
         started = int(push.stdout.readline())
         push_ms = bare.clock.since(started, bare.next_paint_ms(known))
@@ -125,15 +133,28 @@ def main() -> int:
         ):
             shopper.sees("attract")
             shopper.scans(catalogue_100k.ean13(1))
-            size = len(shopper.page.locator("#kassa").evaluate("node => node.outerHTML").encode())
-            command = [sys.executable, "-m", "tests.bench.bare_push", str(size)]
-            with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as push:
-                assert push.stdout is not None
-                page = browser.new_page()
-                page.goto(f"http://127.0.0.1:{push.stdout.readline().strip()}/")
-                scans, pushes = measure(lane, shopper, Watched(page), push)
-                push.stdin.close()  # type: ignore[union-attr]
+            scans, pushes = beside_bare_push(lane, shopper, browser, folder)
     return report(scans, pushes)
+
+
+def beside_bare_push(
+    lane: LaneUnderTest, shopper: Customer, browser: Browser, folder: Path
+) -> tuple[list[float], list[float]]:
+    request = shopper.page.request
+    (folder / "page.html").write_text(request.get(shopper.page.url).text())
+    (folder / "brand.css").write_text(request.get(shopper.page.url.rstrip("/") + "/brand.css").text())
+    command = [sys.executable, "-m", "tests.bench.bare_push", str(folder)]
+    # A browser of its own: of two pages in one, the one behind is not painted.
+    other = browser.browser_type.launch(executable_path="/usr/bin/chromium", args=list(FLAGS))
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as push:
+        assert push.stdin is not None
+        assert push.stdout is not None
+        page = other.new_page(viewport={"width": 1080, "height": 1920}, reduced_motion="reduce")
+        page.goto(f"http://127.0.0.1:{push.stdout.readline().strip()}/")
+        measured = measure(lane, shopper, Watched(page), push)
+        other.close()
+        push.stdin.close()
+    return measured
 
 
 def report(scans: list[float], pushes: list[float]) -> int:
@@ -142,15 +163,6 @@ def report(scans: list[float], pushes: list[float]) -> int:
     over = {share: percentile(scans, share) - percentile(pushes, share) for share in (0.5, 0.95, 0.99)}
     print("our part above it:     " + "  ".join(f"p{int(s * 100)} {ms:7.2f}" for s, ms in over.items()) + " ms")
     good = percentile(scans, 0.95) <= GOAL_P95_MS and over[0.99] <= GOAL_OVER_P99_MS
-    print(
-        f"goals: p95 <= {GOAL_P95_MS:.0f} ms, p99 at most {GOAL_OVER_P99_MS:.0f} ms above: {'met' if good else 'MISSED'}"
-    )
-    print(
-        json.dumps(
-            {
-                "scan_ms": {str(s): round(percentile(scans, s), 2) for s in over},
-                "over_ms": {str(s): round(v, 2) for s, v in over.items()},
-            }
-        )
-    )
+    goals = f"p95 <= {GOAL_P95_MS:.0f} ms, p99 at most {GOAL_OVER_P99_MS:.0f} ms above"
+    print(f"goals: {goals}: {'met' if good else 'MISSED'}")
     return 0 if good else 1
