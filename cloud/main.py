@@ -70,8 +70,6 @@ def serve(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="0: any free one.")] = None,
 ) -> None:
     """Serve devices and the operator's pages until SIGTERM or SIGINT."""
-    _log()
-    log = structlog.get_logger()
     settings = _config(config, data, port)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -80,6 +78,8 @@ def serve(
         server = Server(settings)
     except _FAILURES as error:
         _fail(error)
+    _log()
+    log = structlog.get_logger()
     server.start()
     daemon.notify("READY=1")
     log.info("serving", address=f"http://{settings.host}:{server.port}", data=settings.data)

@@ -19,7 +19,7 @@ class Sub(NamedTuple):
 
 class Row(NamedTuple):
     """One row. `key` is stable while the row grows; `line_id` is its newest line; `pieces` is such as `2 ×`; `detail`
-    as in `Sub`."""
+    as in `Sub`; `remove` says what its button does."""
 
     key: str
     line_id: str
@@ -30,6 +30,7 @@ class Row(NamedTuple):
     amount: str
     picture: Picture
     subs: tuple[Sub, ...]
+    remove: str
 
 
 class _Group:
@@ -101,6 +102,7 @@ def _row(group: _Group, words: Translator, currency: Currency) -> Row:
         amount=words.money(sum(line.gross_minor for line in group.lines), currency),
         picture=picture(newest.image, newest.category, name),
         subs=tuple(_subs(group.subs, words, currency)),
+        remove=words.t("Remove {item}", item=name),
     )
 
 

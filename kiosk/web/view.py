@@ -122,7 +122,7 @@ def prompt_view(prompt: Prompt, words: Translator) -> PromptView:
             body = N_("Without an answer your basket is cleared.")
             return PromptView("still_there", "hand", t(N_("Are you still there?")), t(body), seconds=seconds)
         case PaymentFailed(reason=reason):
-            body = t(say.FAILURES.get(reason, say.FAILURE))
+            body = t(say.FAILURES.get(say.SAME_FAILURE.get(reason, reason), say.FAILURE))
             return PromptView("payment_failed", "stop", t(N_("Nothing was charged")), body)
         case NotForSale(name=names):
             name, code = pick(names, words.language)
@@ -207,8 +207,8 @@ def _card(state: State, words: Translator) -> dict[str, object]:
     step = say.STEPS.get(payment.progress, say.STEPS["other"])
     if payment.phase == "aborting":
         step = say.ABORTING
-    elif payment.phase in ("confirming", "ending"):
-        step = say.ENDING
+    elif payment.phase == "confirming":
+        step = say.CONFIRMING
     stoppable = payment.phase in ("preparing", "charging") and payment.progress in STOPPABLE
     text = payment.text if payment.phase == "charging" else ""
     return {"step": words.t(step.title), "art_name": step.art, "stoppable": stoppable, "terminal_text": text}

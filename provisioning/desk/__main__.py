@@ -81,7 +81,7 @@ class Desk:
 
     def _bench_arguments(self) -> list[str]:
         arguments = ["--dir", str(self._folders.bench), "--port", str(self._arguments.bench_port)]
-        arguments += ["--terminal-port", "0", "--printer-port", "0", "--shop", str(SAMPLE)]
+        arguments += ["--terminal-port", "0", "--printer-port", "0", "--shop", str(self._arguments.shop)]
         return [*arguments, "--ledger", str(self._folders.bench / "ledger.jsonl")]
 
     def _start(self, name: str, command: list[str]) -> Process:
@@ -101,7 +101,7 @@ class Desk:
         """Once: publish the sample shop, and enrol this lane with a one-time token. Both are kept from then on."""
         stocked = self._folders.cloud / "stocked"
         if not stocked.exists():
-            self._once(["kassa-cloud", "catalogue", "publish", str(SAMPLE), "--shop", SHOP_NAME])
+            self._once(["kassa-cloud", "catalogue", "publish", str(self._arguments.shop), "--shop", SHOP_NAME])
             stocked.touch()
         if not (self._folders.lane / "enrolment.json").exists():
             answer = self._once(["kassa-cloud", "token", "--shop", SHOP_NAME, "--reg", "1", "--json"])
@@ -125,6 +125,7 @@ class Desk:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m provisioning.desk", description=__doc__)
     parser.add_argument("--state", type=Path, default=ROOT / ".kassa", help="where journal and enrolment are kept")
+    parser.add_argument("--shop", type=Path, default=SAMPLE, help="the price list to publish at the first start")
     parser.add_argument("--headless", action="store_true", help="open no window even if there is a display")
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of words")
     for name, port in (("kiosk", 8080), ("cloud", 8090), ("bench", 8070)):

@@ -181,7 +181,7 @@ STATES: Mapping[str, State] = {
     "card_pin": card("enter_pin"),
     "card_authorising": card("authorising", "Autorisierung läuft"),
     "card_aborting": card("please_wait", phase="aborting"),
-    "card_approved": card("approved", phase="ending"),
+    "card_approved": card("approved", phase="confirming"),
     "checking": on(FULL, stage="paying", payment=Payment("t1", "unknown")),
     "checking_staff": on(FULL, stage="paying", payment=Payment("t1", "unknown", staff=True)),
     "closing": on(PAID, stage="closing"),

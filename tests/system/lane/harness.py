@@ -27,8 +27,9 @@ STEP_MS = 20_000
 class LaneUnderTest:
     """Started by `with`; everything it began is ended by pid at the end, and it must end cleanly."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, *options: str) -> None:
         self.state = state
+        self._options = options
         self.address: dict[str, str] = {}
         self.words: list[str] = []
         self._lines: queue.Queue[str | None] = queue.Queue()
@@ -38,6 +39,7 @@ class LaneUnderTest:
         command = [sys.executable, "-m", "provisioning.desk", "--json", "--headless", "--state", str(self.state)]
         for name in ("kiosk", "cloud", "bench"):
             command += [f"--{name}-port", "0"]
+        command += self._options
         self._desk = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         threading.Thread(target=self._read, daemon=True).start()
         while True:
