@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from kiosk.core.screen import Screen, card_offered, print_offered, screen
+from kiosk.core.screen import Screen, can_scan, card_offered, print_offered, screen
 from kiosk.core.state import HelpCalled, ItemNotFound, NotForSale, PaymentFailed, Prompt, Refused, State, StillThere
 from kiosk.i18n import LANGUAGES, N_, Translator, html_lang, pick, resolve, translator
 from kiosk.lane.port import Published
@@ -86,6 +86,7 @@ def context(published: Published) -> dict[str, object]:
         "items": item_count(sale),
         "notices": _notices(state, name, words),
         "prompt": prompt_view(state.prompt, words, paid=state.stage in PAID_FOR) if state.prompt is not None else None,
+        "can_scan": can_scan(state),
         "card_offered": card_offered(state),
         "print_offered": print_offered(state),
         "qr_offered": bool(state.shop.receipt_url) and sale is not None,
@@ -225,6 +226,8 @@ def _print_trouble(state: State) -> str:
         return say.PRINTER[printer.reason]
     if receipt is not None and receipt.outcome == "uncertain":
         return say.PRINTER["uncertain"]
+    if printer.usable:  # whatever it was, it is over; the receipt has still not come out
+        return say.TITLES["print_trouble"]
     return say.PRINTER.get(receipt.reason, say.PRINTER_OTHER) if receipt is not None else say.PRINTER_OTHER
 
 
