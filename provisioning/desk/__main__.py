@@ -1,6 +1,7 @@
 """`make run`: HAL, kiosk, sync, cloud and bench as separate processes, and the lane's window if there is a display."""
 
 import argparse
+import asyncio
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from kiosk.api.client import LaneClient
 from provisioning.desk.files import (
     SHOP_NAME,
     Folders,
@@ -72,6 +74,8 @@ class Desk:
         )
         if shown:
             self._start("window", [str(BIN / "kassa-window"), "--url-file", str(address), "--size", WINDOW])
+        if not asyncio.run(sells(folders.run / "lane.sock", READY_S)):
+            raise StartFailed(f"the lane does not open; see {folders.log}")
         self.say("ready", "", f"after {time.monotonic() - self._began:.1f} s; Ctrl-C ends everything")
 
     def down(self) -> None:
@@ -133,6 +137,18 @@ class Desk:
         if done.returncode != 0:
             raise StartFailed(f"{program} {rest[0]} failed:\n{done.stderr.strip()}")
         return done.stdout
+
+
+async def sells(socket: Path, timeout_s: float) -> bool:
+    """Whether the lane opens within the time: devices there, catalogue there, a customer could scan. The lane has no
+    stream of its status, so it is asked."""
+    deadline = time.monotonic() + timeout_s
+    async with await LaneClient.connect(socket) as lane:
+        while (await lane.status()).screen == "out_of_service":
+            if time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(0.05)
+    return True
 
 
 def parse() -> argparse.Namespace:
