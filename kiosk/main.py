@@ -39,13 +39,13 @@ def run(
         if check:
             print(json.dumps({"config": str(config), "ok": True}) if json_lines else f"{config}: good")
             return
-        _serve(loaded)
+        _serve(loaded, config)
     except (BadConfig, JournalError) as error:
         print(f"kassa-kiosk: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
 
 
-def _serve(config: "object") -> None:
+def _serve(config: "object", path: Path) -> None:
     # Heavy imports stay inside: a wrong configuration is told at once.
     from systemd import daemon
 
@@ -63,12 +63,19 @@ def _serve(config: "object") -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     house = House(config)
-    token = _boot_token(Path(config.token_file))
+    try:
+        token = _boot_token(Path(config.token_file))
+    except OSError as error:
+        raise BadConfig(f"{path}: token_file: {config.token_file} cannot be written: {error.strerror}") from None
     try:
         listener = listen(config.port)
+    except OSError as error:
+        raise BadConfig(f"{path}: port: {config.port} on 127.0.0.1 cannot be served: {error.strerror}") from None
+    try:
         house.start()
-    except (SocketTaken, OSError) as error:
-        raise BadConfig(f"port {config.port} or {config.lane_socket} cannot be served: {error}") from None
+    except SocketTaken as error:
+        listener.close()
+        raise BadConfig(f"{path}: lane_socket: {error}") from None
     page = Server(create_app(house.lane, token=token, port=listener.getsockname()[1]), listener)
     page_thread = threading.Thread(target=page.run, name="page")
     page_thread.start()
