@@ -151,6 +151,15 @@ def sales_since(store: Store, received_ms: int, place: tuple[str, int, int] = ("
         return [dict(row) for row in connection.execute(query).mappings()]
 
 
+def receipt(store: Store, sale_id: str) -> str | None:
+    """The last document that was issued for a sale, as JSON text."""
+    table = schema.receipts
+    query = sa.select(table.c.document).where(table.c.sale_id == sale_id).order_by(table.c.seq.desc()).limit(1)
+    with store.read() as connection:
+        found: str | None = connection.execute(query).scalar()
+        return found
+
+
 def _at(connection: sa.Connection, table: sa.Table, dev: str, ep: int, seq: int) -> list[Row]:
     query = sa.select(table).where(table.c.dev == dev, table.c.ep == ep, table.c.seq == seq)
     return [dict(row) for row in connection.execute(query).mappings()]

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from cloud.web import api, pages
+from cloud.web import api, pages, receipts
 from cloud.web.service import Service
 
 
@@ -11,4 +11,5 @@ def make_app(service: Service) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = api.MAX_BODY_BYTES + 1
     app.register_blueprint(api.blueprint(service))
     app.register_blueprint(pages.blueprint(service))
+    app.register_blueprint(receipts.blueprint(service))
     return app

@@ -22,6 +22,7 @@ from provisioning.desk.files import (
 from provisioning.desk.process import Process, StartFailed
 
 READY_S = 60.0
+WINDOW = "540x960"  # half of the portrait screen, so that it fits beside the bench
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 SAMPLE = ROOT / "provisioning" / "shop" / "sample.csv"
@@ -51,22 +52,25 @@ class Desk:
         cloud_url = f"http://127.0.0.1:{arguments.cloud_port}"
         self.say("cloud", cloud_url + "/", "kiosks and their sales, live")
         self._stock_and_enrol(cloud_url)
-        (folders.run / "window.token").unlink(missing_ok=True)  # a new run is a new boot
+        (folders.run / "window.url").unlink(missing_ok=True)  # a new run is a new boot
         kiosk_config = write_kiosk(folders, arguments.kiosk_port, arguments.cloud_port)
         kiosk = self._start("kiosk", [str(BIN / "kassa-kiosk"), "run", "--config", str(kiosk_config)])
         hal.ready(READY_S)
         self.say("hal", str(folders.run / "hal.sock"), "Varlink")
         kiosk.ready(READY_S)
-        token = (folders.run / "window.token").read_text()
-        page = f"http://127.0.0.1:{arguments.kiosk_port}/?token={token}"
+        address = folders.run / "window.url"
         self._start(
             "sync",
             [str(BIN / "kassa-sync"), "--state", str(folders.lane), "--lane", str(folders.run / "lane.sock")],
         )
         shown = not arguments.headless and bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-        self.say("kiosk", page, "the customer's screen" if shown else "no display: open the customer's screen here")
+        self.say(
+            "kiosk",
+            address.read_text(),
+            "the customer's screen" if shown else "no display: open the customer's screen here",
+        )
         if shown:
-            self._start("window", [str(BIN / "kassa-window"), "--url", page])
+            self._start("window", [str(BIN / "kassa-window"), "--url-file", str(address), "--size", WINDOW])
         self.say("ready", "", f"after {time.monotonic() - self._began:.1f} s; Ctrl-C ends everything")
 
     def down(self) -> None:

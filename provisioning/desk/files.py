@@ -95,7 +95,7 @@ def write_kiosk(folders: Folders, port: int, cloud_port: int) -> Path:
 state = "{folders.lane}"
 hal_socket = "{folders.run / "hal.sock"}"
 lane_socket = "{folders.run / "lane.sock"}"
-token_file = "{folders.run / "window.token"}"
+window_file = "{folders.run / "window.url"}"
 port = {port}
 
 [shop]

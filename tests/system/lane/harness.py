@@ -193,9 +193,7 @@ class Customer:
 
     def _opened(self) -> bool:
         try:
-            token = (self.lane.state / "run" / "window.token").read_text()
-            base = self.lane.address["kiosk"].partition("/?")[0]
-            self.page.goto(f"{base}/?token={token}")
+            self.page.goto((self.lane.state / "run" / "window.url").read_text())
         except (OSError, PlaywrightError):
             return False
         return self.page.locator("#kassa").count() == 1
