@@ -19,7 +19,7 @@ from kiosk.sync.http import HttpBackend
 from kiosk.sync.report import Reporter
 from kiosk.sync.uplink import Uplink
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 async def run(uplink: Uplink, downlink: Downlink, reporter: Reporter) -> None:
@@ -61,7 +61,7 @@ def _log() -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.ERROR, format="%(name)s: %(message)s")
 
 
-@app.command()
+@app.command(no_args_is_help=True)
 def sync(
     *,
     state: Annotated[Path, typer.Option(help="The lane's state folder, with enrolment.json.")],
