@@ -62,6 +62,10 @@ class HouseTill:
         return seen.state
 
 
+class Dead(Exception):
+    """The lane's process has been killed."""
+
+
 class KillableTill:
     """The lane in a process of its own. `kill` is kill -9."""
 
@@ -73,6 +77,7 @@ class KillableTill:
         self._process.start()
         far.close()
         self._changed = threading.Condition()
+        self._dead = False
         self._state: State = self._conn.recv()
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
@@ -85,7 +90,9 @@ class KillableTill:
                     self._state = state
                     self._changed.notify_all()
         except (EOFError, OSError):
-            pass
+            with self._changed:
+                self._dead = True
+                self._changed.notify_all()
 
     def kill(self) -> None:
         self._process.kill()
@@ -98,11 +105,17 @@ class KillableTill:
         return self._state
 
     def post(self, wish: port.AnyWish) -> None:
-        self._conn.send(wish)
+        """Raises Dead after `kill`, as `wait_for` does."""
+        try:
+            self._conn.send(wish)
+        except OSError:
+            raise Dead from None
 
     def wait_for(self, condition: Callable[[State], bool], timeout_s: float) -> State:
         with self._changed:
-            self._changed.wait_for(lambda: condition(self._state), timeout_s)
+            self._changed.wait_for(lambda: self._dead or condition(self._state), timeout_s)
+            if self._dead:
+                raise Dead
             return self._state
 
 
@@ -161,11 +174,24 @@ def shows_basket(till: Till, scan: Callable[[], None], count: int = 1) -> None:
         moves_on(till, lambda state, more=more: state.pulse >= more)  # type: ignore[misc]
 
 
+def tenders(state: State) -> int:
+    return len(state.sale.tenders) if state.sale is not None else 0
+
+
 def asks_for_card(till: Till) -> None:
-    """From the basket to a payment under way."""
-    moves_on(till, lambda state: state.stage in ("scanning", "choosing") and ready(state))
-    till.post(port.GoToPay())
-    till.post(port.PayByCard())
+    """From the basket to a payment under way (which may be over by now). A terminal that just went is waited for."""
+    tried = tenders(till.state())
+
+    def taken(state: State) -> bool:
+        return tenders(state) > tried or state.stage not in ("scanning", "choosing")
+
+    for _ in range(10):
+        moves_on(till, lambda state: taken(state) or ready(state))
+        till.post(port.GoToPay())
+        till.post(port.PayByCard())
+        if taken(till.wait_for(taken, 0.5)):
+            return
+    pytest.fail(f"the card is not asked for: {till.state()}")
 
 
 def pays(till: Till, *, between: Callable[[], None] = lambda: None, tries: int = 6) -> Sale:
@@ -183,7 +209,6 @@ def pays(till: Till, *, between: Callable[[], None] = lambda: None, tries: int =
             raise Undecided
         between()
         asks_for_card(till)
-        moves_on(till, lambda state: state.payment is not None or state.stage == "receipt")
     pytest.fail(f"not paid after {tries} tries: {till.state()}")
 
 
