@@ -14,7 +14,7 @@ from hal.drivers.terminal.zvt.options import ZvtOptions
 from hal.drivers.terminal.zvt.session import Timing
 from hal.main import main
 
-TIMING = Timing(connect_s=1, write_s=0.5, t3_s=0.5, t4_s=0.7, t4_max_s=0.7, short_t4_s=0.7, retry_s=0.05)
+TIMING = Timing(connect_s=1, write_s=0.5, t3_s=0.5, t4_s=0.7, t4_max_s=0.7, short_t4_s=0.7, retry_s=0.05, settle_s=0.15)
 CONFIRM_WINDOW_S = 0.45
 
 

@@ -5,13 +5,13 @@ from typing import Literal
 
 import pytest
 
-from tests.system.payment.shop import PRICE_MINOR, Shop, numbers_are_whole
+from tests.system.payment.shop import PRICE_MINOR, Shop, numbers_are_whole, until
 from tests.system.payment.till import HouseTill, asks_for_card, leaves, moves_on, pays, shows_basket
 
 pytestmark = pytest.mark.system
 
 MESSAGES = {"in": 6, "out": 6}
-"""Of one approved payment, either way: command and acknowledgements; acknowledgement, two steps, result, receipt, end."""
+"""Of one approved payment. In: the command, acknowledgements. Out: acknowledgement, two steps, result, receipt, end."""
 
 
 def cut_and_pay(shop: Shop, till: HouseTill, direction: str, message: int, manner: str) -> int:
@@ -46,3 +46,18 @@ def test_a_cut_line_charges_once(unacknowledged: Literal["stands", "reverses"], 
         sales = shop.sealed()
         assert all(sale.state == "closed" for sale in sales)
         numbers_are_whole(sales)
+
+
+@pytest.mark.parametrize("unacknowledged", ["stands", "reverses"])
+def test_a_terminal_that_notices_late_is_not_believed_early(unacknowledged: str) -> None:
+    """The register is back before the terminal has given up waiting for the acknowledgement: its record still shows
+    the payment before, and only a little later ours."""
+    with Shop() as shop:
+        shop.profile(unacknowledged=unacknowledged, late_s=0.1)
+        with HouseTill(shop.lane) as till:
+            for manner in ("reset", "close"):
+                tries = cut_and_pay(shop, till, "in", 4, manner)
+                assert tries == (1 if unacknowledged == "stands" else 2)
+            until(lambda: shop.terminal.display == "Ready", "the terminal is done")
+        assert shop.amounts() == [PRICE_MINOR] * 2
+        shop.verify_journal()
