@@ -206,7 +206,9 @@ def _elapsed(state: State, name: str) -> Step:
         case "idle" if _waits_for_customer(state) and not isinstance(state.prompt, StillThere):
             return Step(replace(state, prompt=StillThere(state.shop.answer_s)))
         case "answer" if isinstance(state.prompt, StillThere):
-            return Step(replace(state, prompt=None), (do.GiveUp() if state.stage != "receipt" else do.Finish(),))
+            return Step(
+                replace(state, prompt=None), (do.GiveUp() if state.stage in ("scanning", "choosing") else do.Finish(),)
+            )
         case "thanks" if state.stage == "thanks":
             return Step(state, (do.Finish(),))
         case _:
@@ -214,7 +216,9 @@ def _elapsed(state: State, name: str) -> Step:
 
 
 def _waits_for_customer(state: State) -> bool:
-    """Never while a payment is open: that clock belongs to the terminal."""
+    """Never while a payment is open, nor while it prints: those clocks belong to the terminal and the printer."""
+    if state.stage == "printing":
+        return state.receipt is not None and bool(state.receipt.outcome)
     return state.stage in ("scanning", "choosing", "receipt") and state.payment is None
 
 
@@ -222,8 +226,9 @@ def _timers(before: State, event: on.Any, after: State) -> tuple[do.Any, ...]:
     """The clocks that follow from where the state went."""
     timers: list[do.Any] = []
     asked = isinstance(after.prompt, StillThere)
+    woken = isinstance(event, on.Restarted)  # the clocks of the process before this one are gone with it
     if _waits_for_customer(after) and not asked:
-        moved = before.stage != after.stage or not _waits_for_customer(before)
+        moved = woken or before.stage != after.stage or not _waits_for_customer(before)
         if moved or isinstance(event, _SIGNS_OF_LIFE):
             timers.append(do.StartTimer("idle", after.shop.idle_s))
     elif _waits_for_customer(before) and not asked:
@@ -232,7 +237,7 @@ def _timers(before: State, event: on.Any, after: State) -> tuple[do.Any, ...]:
         timers.append(do.StartTimer("answer", after.shop.answer_s))
     elif isinstance(before.prompt, StillThere) and not asked:
         timers.append(do.StopTimer("answer"))
-    if after.stage == "thanks" and before.stage != "thanks":
+    if after.stage == "thanks" and (woken or before.stage != "thanks"):
         timers.append(do.StartTimer("thanks", after.shop.thanks_s))
     elif before.stage == "thanks" and after.stage != "thanks":
         timers.append(do.StopTimer("thanks"))
