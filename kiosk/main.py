@@ -39,13 +39,13 @@ def run(
         if check:
             print(json.dumps({"config": str(config), "ok": True}) if json_lines else f"{config}: good")
             return
-        _serve(loaded)
+        _serve(loaded, config)
     except (BadConfig, JournalError) as error:
         print(f"kassa-kiosk: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
 
 
-def _serve(config: "object") -> None:
+def _serve(config: "object", path: Path) -> None:
     # Heavy imports stay inside: a wrong configuration is told at once.
     from systemd import daemon
 
@@ -63,16 +63,24 @@ def _serve(config: "object") -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     house = House(config)
-    address_file = Path(config.window_file)
-    token = _boot_token(address_file)
     try:
         listener = listen(config.port)
+    except OSError as error:
+        raise BadConfig(f"{path}: port: {config.port} on 127.0.0.1 cannot be served: {error.strerror}") from None
+    port, address_file = listener.getsockname()[1], Path(config.window_file)
+    try:
+        # Before any thread is started, which a failure would leave behind. Who comes early waits at the listener.
+        token = _boot_token(address_file)
+        _write_address(address_file, f"http://127.0.0.1:{port}/?token={token}")
+    except OSError as error:
+        listener.close()
+        raise BadConfig(f"{path}: window_file: {address_file} cannot be written: {error.strerror}") from None
+    try:
         house.start()
-    except (SocketTaken, OSError) as error:
-        raise BadConfig(f"port {config.port} or {config.lane_socket} cannot be served: {error}") from None
-    port = listener.getsockname()[1]
+    except SocketTaken as error:
+        listener.close()
+        raise BadConfig(f"{path}: lane_socket: {error}") from None
     page = Server(create_app(house.lane, token=token, port=port), listener)
-    _write_address(address_file, f"http://127.0.0.1:{port}/?token={token}")
     page_thread = threading.Thread(target=page.run, name="page")
     page_thread.start()
     logging.getLogger("kassa.kiosk").info("page on http://127.0.0.1:%d", page.port)

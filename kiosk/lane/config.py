@@ -95,17 +95,6 @@ def in_store(config: KioskConfig) -> InStoreRules:
     return InStoreRules(*rules)
 
 
-def enrolment(state: Path) -> Enrolment:
-    """Raises BadConfig when the lane is not enrolled."""
-    path = state / "enrolment.json"
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Enrolment)
-    except FileNotFoundError:
-        raise BadConfig(f"{path} is not there: enrol the lane first (kassa-provision enrol)") from None
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise BadConfig(f"{path}: {error}") from None
-
-
 def shop(config: KioskConfig, enrolled: Enrolment) -> Shop:
     section, times = config.shop, config.times
     return Shop(

@@ -3,6 +3,7 @@
 from kiosk.core import effects as do
 from kiosk.core import events as on
 from kiosk.core.basket import due_minor, grouped
+from kiosk.core.checkout import durable_part
 from kiosk.core.screen import screen
 from kiosk.core.state import (
     CancelAsked,
@@ -264,6 +265,18 @@ def test_stopping_a_payment_is_quiet_and_may_come_too_late() -> None:
     s.to_charge("t2")
     s.play(on.BackTouched())
     assert s.approve("t2") == [do.ConfirmPayment("t2", 7)]
+
+
+def test_stopping_before_the_terminal_was_asked_stops_it_as_soon_as_it_is() -> None:
+    s = Script()
+    s.scan()
+    s.play(on.PayTouched(), on.PayChosen("t1"))
+    assert s.play(on.BackTouched()) == []
+    charge = do.Charge("t1", 1250, "DKK", "witness")
+    assert s.play(on.TerminalPrepared("t1", "witness")) == [charge, do.AbortPayment("t1")]
+    s.play(on.PaymentDeclined("t1", 9, "cancelled", "aborted", "6C"))
+    assert (screen(s.state), s.state.prompt) == ("pay", None)
+    assert durable_part(s.replayed()) == durable_part(s.state)
 
 
 def test_a_print_in_doubt_is_offered_again_as_a_copy_and_only_so_often() -> None:

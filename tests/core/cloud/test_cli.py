@@ -76,7 +76,7 @@ def test_a_bad_configuration_is_one_clear_line(tmp_path: Path, case: str) -> Non
     path = tmp_path / "cloud.toml"
     path.write_text(text)
     done = cloud("serve", "--config", str(path))
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert done.stderr.startswith(f"kassa-cloud: {path}: ")
     assert message in done.stderr
     assert done.stderr.count("\n") == 1

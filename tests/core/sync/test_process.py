@@ -74,7 +74,7 @@ def test_without_an_enrolment_it_says_what_to_do(tmp_path: Path) -> None:
     async def script() -> None:
         async with process(tmp_path, tmp_path / "lane.sock") as running:
             _, log = await running.communicate()
-        assert running.returncode == 1
+        assert running.returncode == 2
         assert b"kassa-provision enrol" in log
         assert log.count(b"\n") == 1
 

@@ -27,20 +27,23 @@ STEP_MS = 20_000
 class LaneUnderTest:
     """Started by `with`; everything it began is ended by pid at the end, and it must end cleanly."""
 
-    def __init__(self, state: Path, *options: str) -> None:
+    def __init__(self, state: Path, *options: str, display: str = "") -> None:
         self.state = state
-        self._options = options
+        self._options = options if display else ("--headless", *options)
+        self._environment = {**os.environ, "DISPLAY": display}
         self.address: dict[str, str] = {}
         self.words: list[str] = []
         self._lines: queue.Queue[str | None] = queue.Queue()
         self._desk: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> "LaneUnderTest":
-        command = [sys.executable, "-m", "provisioning.desk", "--json", "--headless", "--state", str(self.state)]
+        command = [sys.executable, "-m", "provisioning.desk", "--json", "--state", str(self.state)]
         for name in ("kiosk", "cloud", "bench"):
             command += [f"--{name}-port", "0"]
         command += self._options
-        self._desk = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self._desk = subprocess.Popen(
+            command, cwd=ROOT, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         threading.Thread(target=self._read, daemon=True).start()
         while True:
             line = self._lines.get(timeout=START_S)
@@ -157,6 +160,16 @@ class LaneUnderTest:
             if json.loads(line)["words"] == f"{name} is ready again":
                 return
         raise AssertionError("the desk ended")
+
+    @contextlib.contextmanager
+    def frozen(self, name: str) -> Iterator[None]:
+        """The process stands still meanwhile: it holds its ports and answers nobody."""
+        pid = self.pid(name)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     def log(self, name: str) -> str:
         return (self.state / "log" / f"{name}.log").read_text(errors="replace")
