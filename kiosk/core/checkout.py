@@ -198,6 +198,9 @@ def _device(state: State, event: on.DeviceChanged) -> Step:
     after = replace(state, health=health)
     if event.device == "terminal" and event.health.usable and not was_usable:
         return payment.terminal_is_back(after)
+    stuck = event.device == "printer" and state.stage == "printing" and not event.health.usable
+    if stuck and state.health.printer.usable:  # while it is only waiting for paper: sooner than the job gives up
+        return Step(after, (do.CallStaff("printer"),))
     return Step(after)
 
 

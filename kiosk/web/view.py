@@ -192,7 +192,12 @@ def _special(state: State, name: Screen, words: Translator) -> dict[str, object]
         case "checking":
             return {"staff_called": state.payment is not None and state.payment.staff}
         case "print_trouble":
-            return {"cause_text": words.t(_print_trouble(state)), "paper": state.health.printer.reason}
+            outcome = state.receipt.outcome if state.receipt is not None else ""
+            return {
+                "cause_text": words.t(_print_trouble(state)),
+                "waits": not outcome and state.health.printer.reason in ("paper_out", "cover_open"),
+                "doubt": outcome == "uncertain",
+            }
         case "thanks":
             receipt = state.receipt
             how = receipt.how if receipt is not None else "none"

@@ -300,3 +300,13 @@ def test_a_print_that_put_nothing_on_paper_is_no_copy() -> None:
     s.to_receipt()
     s.play(on.ReceiptChosen("print", "{}", "j1"), on.ReceiptPrintEnded("j1", "failed", "unplugged"))
     assert s.play(on.CopyChosen("j2")) == [do.PrintReceipt("j2", "{}", copy=False)]
+
+
+def test_staff_are_called_as_soon_as_the_printer_stops_inside_a_receipt() -> None:
+    s = Script()
+    s.scan()
+    s.to_receipt()
+    s.play(on.ReceiptChosen("print", "{}", "j1"))
+    assert s.play(on.DeviceChanged("printer", DeviceHealth("fault", "paper_out"))) == [do.CallStaff("printer")]
+    assert s.play(on.DeviceChanged("printer", DeviceHealth("fault", "cover_open"))) == []
+    assert screen(s.state) == "print_trouble"
