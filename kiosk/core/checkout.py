@@ -98,7 +98,7 @@ def _dispatch(state: State, event: on.Any) -> Step:
         case on.SaleAbandoned():
             return closing.given_up(state, "abandoned")
         case on.Restarted():
-            return payment.resume(state) if state.payment is not None else closing.resume(state)
+            return _resume(state)
         case _:
             return _passing(state, event)
 
@@ -128,7 +128,7 @@ def _passing(state: State, event: on.Passing | on.LanguageChosen) -> Step:
             return Step(replace(state, catalogue=catalogue))
         case on.JournalChanged(reason):
             after = replace(state, health=replace(state.health, journal=reason))
-            return Step(after, (do.CallStaff("journal"),) if reason else ())
+            return Step(after, (do.CallStaff("journal"),)) if reason else _resume(after)
         case on.TimerElapsed(name):
             return _elapsed(state, name)
         case on.PromptClosed():
@@ -194,7 +194,12 @@ def _hal(state: State, event: on.HalChanged) -> Step:
     after = replace(state, health=replace(state.health, hal=event.connected))
     if not event.connected or event.resumed:
         return Step(after)
-    return payment.resume(after) if after.payment is not None else closing.resume(after)
+    return _resume(after)
+
+
+def _resume(state: State) -> Step:
+    """What happened meanwhile is not known, or could not be recorded: ask, and do again what may be done again."""
+    return payment.resume(state) if state.payment is not None else closing.resume(state)
 
 
 def _elapsed(state: State, name: str) -> Step:
@@ -226,7 +231,8 @@ def _timers(before: State, event: on.Any, after: State) -> tuple[do.Any, ...]:
     """The clocks that follow from where the state went."""
     timers: list[do.Any] = []
     asked = isinstance(after.prompt, StillThere)
-    woken = isinstance(event, on.Restarted)  # the clocks of the process before this one are gone with it
+    # The clocks of the process before this one are gone with it; what one led to could not be recorded.
+    woken = isinstance(event, on.Restarted) or event == on.JournalChanged("")
     if _waits_for_customer(after) and not asked:
         moved = woken or before.stage != after.stage or not _waits_for_customer(before)
         if moved or isinstance(event, _SIGNS_OF_LIFE):
