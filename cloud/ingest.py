@@ -99,9 +99,11 @@ def interpret(data: bytes, shop: str, reg: str, received_ms: int) -> Reading:
     typ = record.typ[:80]
     if record.v != VERSION:
         return Reading(typ, f"version: the record is of version {record.v}, this backend reads {VERSION}")
-    if record.typ != projection.SALE_CLOSED:
-        return Reading(typ, tzo=record.tzo)
     try:
+        if record.typ == projection.RECEIPT_ISSUED:
+            return Reading(typ, None, projection.receipt_rows(record), record.tzo)
+        if record.typ != projection.SALE_CLOSED:
+            return Reading(typ, tzo=record.tzo)
         sale = projection.read_sale(record)
     except projection.Unreadable as error:
         return Reading(typ, f"unreadable: {error}", tzo=record.tzo)

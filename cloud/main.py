@@ -17,9 +17,8 @@ from cloud import catalogues, devices, keys, shops
 from cloud.clock import now_ms
 from cloud.config import Config, load
 from cloud.rebuild import rebuild as rebuild_projection
-from cloud.server import Server
 from cloud.sources import read_products
-from cloud.store import Busy, Store
+from cloud.store import BadDatabase, Busy, Store
 from kiosk.records.catalogue import CatalogueError
 from kiosk.records.config import BadConfig
 
@@ -32,19 +31,20 @@ DataDir = Annotated[Path | None, typer.Option("--data", help="Folder of the data
 ShopName = Annotated[str, typer.Option("--shop", help="The shop's id or name; a new name makes a new shop.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON line.")]
 
-_FAILURES = (BadConfig, shops.BadShop, catalogues.BadCatalogue, keys.BadKey, CatalogueError, Busy, OSError)
+_FAILURES = (BadConfig, shops.BadShop, catalogues.BadCatalogue, keys.BadKey, CatalogueError, BadDatabase, Busy, OSError)
 
 
-def _fail(message: object) -> NoReturn:
+def _fail(message: object, status: int = 1) -> NoReturn:
+    """Exit status 2: it cannot run with this configuration, and trying again changes nothing."""
     print(f"kassa-cloud: {message}", file=sys.stderr)
-    raise typer.Exit(1)
+    raise typer.Exit(status)
 
 
 def _config(file: Path | None, data: Path | None, port: int | None = None) -> Config:
     try:
         config = load(file) if file is not None else Config()
     except BadConfig as error:
-        _fail(error)
+        _fail(error, 2)
     changes: dict[str, object] = {} if data is None else {"data": str(data)}
     if port is not None:
         changes["port"] = port
@@ -70,8 +70,8 @@ def serve(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="0: any free one.")] = None,
 ) -> None:
     """Serve devices and the operator's pages until SIGTERM or SIGINT."""
-    _log()
-    log = structlog.get_logger()
+    from cloud.server import Server  # the web stack is of no use to the other commands, and takes 0.7 s
+
     settings = _config(config, data, port)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -80,6 +80,8 @@ def serve(
         server = Server(settings)
     except _FAILURES as error:
         _fail(error)
+    _log()
+    log = structlog.get_logger()
     server.start()
     daemon.notify("READY=1")
     log.info("serving", address=f"http://{settings.host}:{server.port}", data=settings.data)

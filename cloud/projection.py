@@ -15,6 +15,7 @@ from kiosk.records.journal import Record
 from kiosk.records.sale import Line, Sale
 
 SALE_CLOSED = "sale.closed"
+RECEIPT_ISSUED = "receipt.issued"
 Rows = dict[sa.Table, list[dict[str, Any]]]
 _MAX_EPOCH_MS = 253_402_300_799_000
 
@@ -64,7 +65,9 @@ def rows(record: Record, sale: Sale, shop: str, reg: str, received_ms: int) -> R
         "receipt_no": sale.receipt_no,
         "currency": sale.currency.code,
         "exponent": min(max(sale.currency.exponent, 0), 9),
+        "language": sale.language,
         "total_minor": sale.total_minor,
+        "tax_minor": sum(tax.tax_minor for tax in sale.taxes),
         "items": _items(sale),
         "closed_ms": closed_ms,
         "tzo": record.tzo,
@@ -85,6 +88,22 @@ def rows(record: Record, sale: Sale, shop: str, reg: str, received_ms: int) -> R
         ],
     }
     return {table: [_storable(row) for row in entries] for table, entries in found.items()}
+
+
+class _Issued(msgspec.Struct):
+    sale_id: str
+    blocks: list[dict[str, Any]]
+
+
+def receipt_rows(record: Record) -> Rows:
+    """The issued document of a `receipt.issued` record, as it was issued. Raises Unreadable."""
+    try:
+        document = msgspec.convert(record.body["event"]["document"], str)
+        issued = msgspec.json.decode(document, type=_Issued)
+    except (KeyError, TypeError, msgspec.MsgspecError) as error:
+        raise Unreadable(f"{RECEIPT_ISSUED}: {error}") from None
+    place = {"dev": record.dev, "ep": record.ep, "seq": record.seq}
+    return {schema.receipts: [_storable(place | {"sale_id": issued.sale_id, "document": document})]}
 
 
 _TAX = ("category", "rate_bp", "base_minor", "tax_minor", "gross_minor")

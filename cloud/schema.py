@@ -160,7 +160,9 @@ sales = sa.Table(
     _col("receipt_no", N),
     _col("currency", T),
     _col("exponent", N),
+    _col("language", T),
     _col("total_minor", N),
+    _col("tax_minor", N),
     _col("items", N),
     _col("closed_ms", N),
     _col("tzo", N),
@@ -215,6 +217,18 @@ sale_tenders = _part(
     _col("authorisation_code", T),
 )
 
-PROJECTIONS = (sale_tenders, sale_taxes, sale_lines, sales)
+# The issued document itself, in the customer's language; whoever has the sale's random id may read it.
+receipts = sa.Table(
+    "receipts",
+    metadata,
+    _col("dev", T, key=True),
+    _col("ep", N, key=True),
+    _col("seq", N, key=True),
+    _col("sale_id", T),
+    _col("document", T),
+    sa.Index("receipts_sale", "sale_id"),
+)
+
+PROJECTIONS = (sale_tenders, sale_taxes, sale_lines, sales, receipts)
 
 about = sa.Table("about", metadata, _col("name", T, key=True), _col("value", T))

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 
 from cloud import schema
 
@@ -27,8 +27,12 @@ class Busy(Exception):
     """The database cannot take a write now; the same request may succeed later."""
 
 
+class BadDatabase(Exception):
+    """The database cannot be used as it is configured, or is none; the text says why and never holds a password."""
+
+
 class Store:
-    """`url`: an SQLAlchemy URL; empty means SQLite in `folder`. Close it at the end."""
+    """`url`: an SQLAlchemy URL; empty means SQLite in `folder`. Close it at the end. Raises BadDatabase, Busy."""
 
     def __init__(self, folder: Path, url: str = "") -> None:
         self.folder = folder
@@ -42,10 +46,13 @@ class Store:
             self._writer = _sqlite_engine(path, read_only=False)
             self._reader = _sqlite_engine(path, read_only=True)
         else:
-            self._writer = self._reader = sa.create_engine(url, pool_pre_ping=True)
-        with self.write() as connection:
-            schema.metadata.create_all(connection)
-            _stamp(connection)
+            self._writer = self._reader = _engine(url)
+        try:
+            with self.write() as connection:
+                schema.metadata.create_all(connection)
+                _stamp(connection)
+        except DatabaseError as error:
+            raise BadDatabase(f"{folder / 'cloud.db' if self._sqlite else 'database'}: {error.orig}") from None
         if self._sqlite:
             (folder / "cloud.db").chmod(0o600)
 
@@ -108,6 +115,15 @@ def _stamp(connection: sa.Connection) -> None:
     found = connection.scalar(sa.select(schema.about.c.value).where(schema.about.c.name == "schema"))
     if found is None:
         connection.execute(schema.about.insert().values(name="schema", value=str(schema.SCHEMA_VERSION)))
+
+
+def _engine(url: str) -> sa.Engine:
+    try:
+        return sa.create_engine(url, pool_pre_ping=True)
+    except (ArgumentError, ImportError) as error:
+        # Its text may hold the URL, and so the password.
+        known = "nothing (SQLite in `data`), or an SQLAlchemy URL such as postgresql+psycopg://user@host/name"
+        raise BadDatabase(f"database: no driver for this URL ({type(error).__name__}); allowed: {known}") from None
 
 
 def _sqlite_engine(path: Path, *, read_only: bool) -> sa.Engine:

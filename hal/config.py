@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, inspect
 
 from hal.drivers.options import DeviceOptions
 from hal.drivers.registry import MODELS, Model
@@ -24,7 +24,10 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 class ConfigError(Exception):
-    """One line for the technician."""
+    """One line of printable characters for the technician."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__("".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text))
 
 
 @dataclass(frozen=True)
@@ -108,18 +111,51 @@ def _convert(table: dict[str, Any], form: type[T], where: str, known: Collection
     try:
         return msgspec.convert(table, form)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{where}: {_explained(str(error))}") from None
+        raise ConfigError(f"{where}: {_explained(str(error), form)}") from None
 
 
-def _explained(message: str) -> str:
-    """`Expected `int`, got `str` - at `$.baud`` as `key "baud": expected int, got str`."""
+def _explained(message: str, form: type[msgspec.Struct]) -> str:
+    """`Expected `int`, got `str` - at `$.baud`` as `key "baud": expected int, got str; allowed: …`."""
     said, _, at = message.partition(" - at `$")
     said = said.replace("`", "")
     missing = re.fullmatch(r"Object missing required field (\w+)", said)
     if missing:
-        return f'key "{missing[1]}" is missing'
+        return f'key "{missing[1]}" is missing; allowed: {_allowed(form, missing[1])}'
     key = at.rstrip("`").lstrip(".")
-    return f'key "{key}": {said[:1].lower()}{said[1:]}' if key else said
+    return f'key "{key}": {said[:1].lower()}{said[1:]}; allowed: {_allowed(form, key)}' if key else said
+
+
+def _allowed(form: type[msgspec.Struct], key: str) -> str:
+    """What a key takes, in words; options are flat, but for lists."""
+    name = re.sub(r"\[.*", "", key)
+    fields = inspect.type_info(form).fields  # type: ignore[attr-defined]  # a Struct's is a StructType
+    return next((_words(field.type) for field in fields if field.encode_name == name), "nothing else")
+
+
+def _words(what: inspect.Type) -> str:
+    match what:
+        case inspect.LiteralType(values=values):
+            return ", ".join(str(value) for value in values)
+        case inspect.IntType(ge=least, le=most) if least is not None:
+            return f"a whole number, {least} to {most}"
+        case inspect.FloatType(ge=least, le=most) if least is not None:
+            return f"a number, {least} to {most}"
+        case inspect.BoolType():
+            return "true or false"
+        case inspect.StrType(pattern=str(pattern)):
+            return f"text of the form {pattern}"
+        case inspect.StrType():
+            return "text"
+        case inspect.UnionType(types=types):
+            return " or ".join(_words(each) for each in types)
+        case (
+            inspect.ListType(item_type=item)
+            | inspect.FrozenSetType(item_type=item)
+            | inspect.VarTupleType(item_type=item)
+        ):
+            return f"a list of {_words(item)}"
+        case _:
+            return "a table"
 
 
 def _not_allowed(where: str, key: str, value: str, allowed: Collection[str]) -> str:

@@ -39,13 +39,13 @@ def run(
         if check:
             print(json.dumps({"config": str(config), "ok": True}) if json_lines else f"{config}: good")
             return
-        _serve(loaded)
+        _serve(loaded, config)
     except (BadConfig, JournalError) as error:
         print(f"kassa-kiosk: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
 
 
-def _serve(config: "object") -> None:
+def _serve(config: "object", path: Path) -> None:
     # Heavy imports stay inside: a wrong configuration is told at once.
     from systemd import daemon
 
@@ -63,13 +63,24 @@ def _serve(config: "object") -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
     house = House(config)
-    token = _boot_token(Path(config.token_file))
     try:
         listener = listen(config.port)
+    except OSError as error:
+        raise BadConfig(f"{path}: port: {config.port} on 127.0.0.1 cannot be served: {error.strerror}") from None
+    port, address_file = listener.getsockname()[1], Path(config.window_file)
+    try:
+        # Before any thread is started, which a failure would leave behind. Who comes early waits at the listener.
+        token = _boot_token(address_file)
+        _write_address(address_file, f"http://127.0.0.1:{port}/?token={token}")
+    except OSError as error:
+        listener.close()
+        raise BadConfig(f"{path}: window_file: {address_file} cannot be written: {error.strerror}") from None
+    try:
         house.start()
-    except (SocketTaken, OSError) as error:
-        raise BadConfig(f"port {config.port} or {config.lane_socket} cannot be served: {error}") from None
-    page = Server(create_app(house.lane, token=token, port=listener.getsockname()[1]), listener)
+    except SocketTaken as error:
+        listener.close()
+        raise BadConfig(f"{path}: lane_socket: {error}") from None
+    page = Server(create_app(house.lane, token=token, port=port), listener)
     page_thread = threading.Thread(target=page.run, name="page")
     page_thread.start()
     logging.getLogger("kassa.kiosk").info("page on http://127.0.0.1:%d", page.port)
@@ -85,23 +96,28 @@ def _serve(config: "object") -> None:
 
 
 def _boot_token(path: Path) -> str:
-    """This boot's secret for the window. The folder is emptied at boot, so that a token that is there is this boot's:
-    kept over a restart of this process, since the window goes on with it."""
+    """This boot's secret for the window. The folder is emptied at boot, so that an address that is there is this
+    boot's: its token is kept over a restart of this process, since the window goes on with it."""
     try:
         held = path.lstat()
-        if stat.S_ISREG(held.st_mode) and held.st_uid == os.getuid() and held.st_mode & 0o077 == 0:
-            token = path.read_text().strip()
+        if stat.S_ISREG(held.st_mode) and held.st_uid == os.getuid() and held.st_mode & 0o037 == 0:
+            token = path.read_text().strip().partition("?token=")[2]
             if len(token) >= MIN_TOKEN_CHARS:
                 return token
     except FileNotFoundError:
         pass
-    token = secrets.token_urlsafe(24)
+    return secrets.token_urlsafe(24)
+
+
+def _write_address(path: Path, address: str) -> None:
+    """For the owner and the window's group, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    aside = path.with_name(path.name + ".new")
+    aside.unlink(missing_ok=True)
+    fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o640)
     with os.fdopen(fd, "w") as file:
-        file.write(token)
-    return token
+        file.write(address)
+    aside.rename(path)
 
 
 def _log_to_stderr(*, json_lines: bool) -> None:

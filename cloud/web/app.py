@@ -2,12 +2,14 @@
 
 from flask import Flask
 
-from cloud.web import api
+from cloud.web import api, pages, receipts
 from cloud.web.service import Service
 
 
 def make_app(service: Service) -> Flask:
-    app = Flask(__name__, static_folder="static", template_folder="templates")
+    app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = api.MAX_BODY_BYTES + 1
     app.register_blueprint(api.blueprint(service))
+    app.register_blueprint(pages.blueprint(service))
+    app.register_blueprint(receipts.blueprint(service))
     return app

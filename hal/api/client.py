@@ -134,11 +134,20 @@ def _signature(interface: type[VarlinkInterface], method: str) -> VarlinkMethodS
 
 
 class _Backoff:
+    """Pauses between tries. What is wrong is told once and not at every try: a daemon may be away for long."""
+
     def __init__(self) -> None:
         self._wait_s = BACKOFF_FIRST_S
+        self._told = ""
 
     def reset(self) -> None:
         self._wait_s = BACKOFF_FIRST_S
+        self._told = ""
+
+    def tell(self, what: str) -> None:
+        if what != self._told:
+            self._told = what
+            _log.info("%s", what)
 
     async def wait(self) -> None:
         await asyncio.sleep(self._wait_s)
@@ -294,7 +303,7 @@ class HalClient:
                 finally:
                     line.abort()
             except (HalGone, VarlinkErrorReply) as error:
-                _log.info("event stream ended: %s", error)
+                backoff.tell(f"event stream ended: {error}")
             if up:
                 up = False
                 self._tell(self._on_connection, up)
@@ -323,7 +332,7 @@ class HalClient:
                     if device is not None:
                         self._held[device].clear()
             except (HalGone, VarlinkErrorReply) as error:
-                _log.info("connection for %s ended: %s", name or "questions", error)
+                backoff.tell(f"connection for {name or 'questions'} ended: {error}")
             await backoff.wait()
 
     async def _claim(self, line: _ClientLine, device: str, backoff: _Backoff) -> None:
@@ -332,7 +341,7 @@ class HalClient:
                 await line.call(Devices, "Claim", {"device": device})
                 break
             except (ClaimedByAnother, NoSuchDevice) as error:
-                _log.info("%s is not to be had yet: %r", device, error)
+                backoff.tell(f"{device} is not to be had yet: {error!r}")
                 await backoff.wait()
         if self._enabled.get(device):
             await line.call(Scanner, "Enable", {"device": device, "enabled": True})

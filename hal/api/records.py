@@ -32,8 +32,11 @@ class Device:
 
     `reason` is a stable machine word when the condition is absent or fault, else empty:
     `unplugged`, `unreachable`, `no_answer`, `not_registered`, `paper_out`, `cover_open`, `cutter`, `unrecoverable`,
-    `offline`, `protocol`. `advice` is one English sentence for a technician. `warnings` are words that do not stop
-    the device: `paper_near_end`, `drawer_open`. `info` holds what the device told of itself (model, terminal_id …).
+    `offline`, `protocol`, `stopped` (the daemon ends), `internal` (the driver failed; its log says how). As the reason
+    of `NotReady` also `busy` (it is at something else) and `unsupported` (this model cannot do it).
+    `advice` is one English sentence for a technician. `info` holds what the device told of itself (model,
+    terminal_id …). `warnings` are words that do not stop the device: `paper_near_end`, `drawer_open`; of a terminal
+    `initialisation_needed`, `diagnosis_needed`, `reconciliation_needed`.
     """
 
     id: str
@@ -151,7 +154,10 @@ class PaymentLost:
     """The daemon no longer knows how the payment ends: line lost, no confirmation in time, or a deadline passed.
 
     `sent` is false when no byte of the authorisation reached the terminal: then nothing was charged.
-    Otherwise the payment is UNKNOWN until `CardTerminal.Query` has answered.
+    Otherwise the payment is UNKNOWN until `CardTerminal.Query` has answered. `reason` is a stable machine word:
+    `line_lost`, `no_answer` (silent), `timeout` (it took too long), `not_confirmed` (the kiosk's word came too late),
+    `protocol` (not understood), `wrong_currency`, `unclear_status` (the result contradicts itself), `no_result` (the
+    transaction ended without one), `stopped` (the daemon ends), or a word of `Device.reason`.
     """
 
     payment_id: str

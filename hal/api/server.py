@@ -30,6 +30,10 @@ SOCKET_MODE = 0o660
 _log = logging.getLogger("kassa.varlink")
 
 
+# Made here, so that a name that is none (an interface's name holds a dot) shows at once and not at the first fault.
+_INTERNAL = GenericVarlinkErrorReply("kassa.api.Internal").tojson()
+
+
 class SocketTaken(Exception):
     """The socket's path cannot be used; the text says why."""
 
@@ -163,7 +167,7 @@ class Connection(Line):
         except Exception as error:  # noqa: BLE001 - one failing call must not end the daemon
             _log.error("call of %s failed", str(message.get("method"))[:128], exc_info=error)
             if not oneway:
-                self.send(GenericVarlinkErrorReply("kassa.Internal").tojson())
+                self.send(_INTERNAL)
 
     async def _replies(self, message: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
         try:

@@ -5,7 +5,8 @@ import asyncio
 import base64
 import binascii
 import re
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -81,10 +82,21 @@ class Session:
         """Await a driver's call that must not be torn in the middle when its caller leaves."""
         task = asyncio.create_task(call, name=f"call {device}")
         self.supervisor.keep(cast("asyncio.Task[object]", task))
-        try:
+        with _refusals(device):
             return await asyncio.shield(task)
-        except Busy as busy:
-            raise api.NotReady(device=device, reason=busy.reason) from None
+
+
+@contextmanager
+def _refusals(device: str) -> Iterator[None]:
+    """A driver's refusals as the interface's errors; nothing was sent to the device."""
+    try:
+        yield
+    except Busy as busy:
+        raise api.NotReady(device=device, reason=busy.reason) from None
+    except ValueError as error:
+        if type(error) is not ValueError:
+            raise  # a kind of its own is no refusal but a fault, and may have come after something was sent
+        raise api.BadRequest(message=str(error)) from None
 
 
 def _bad(what: str, allowed: str) -> api.BadRequest:
@@ -179,10 +191,8 @@ class Printer(api.Printer):
         driver = cast(PrinterDriver, self._session.held(device, Kind.printer).driver)
         _check_id("job_id", job_id)
         data = _decode_print(data_base64)
-        try:
+        with _refusals(device):
             return driver.print(job_id, data)
-        except Busy as busy:
-            raise api.NotReady(device=device, reason=busy.reason) from None
 
     @varlinkmethod(return_parameter="state")
     async def Job(self, *, device: str, job_id: str) -> JobState:
@@ -210,10 +220,8 @@ class CardTerminal(api.CardTerminal):
         _check_id("payment_id", payment_id)
         _check_money(amount_minor, currency)
         _check_witness(witness)
-        try:
+        with _refusals(device):
             return driver.authorise(payment_id, amount_minor, currency, witness)
-        except Busy as busy:
-            raise api.NotReady(device=device, reason=busy.reason) from None
 
     @varlinkmethod
     async def Confirm(self, *, payment_id: str, seq: int) -> None:

@@ -76,13 +76,15 @@ class PrinterDriver(Driver, Protocol):
     def profile(self) -> PrinterProfile: ...
 
     def print(self, job_id: str, data: bytes) -> JobState:
-        """Begin a job, once per id. Raises Busy when the printer cannot print now."""
+        """Begin a job, once per id. Raises Busy when the printer cannot print now, ValueError for data that it cannot
+        take; the text of a ValueError is told to the caller."""
 
     def job(self, job_id: str) -> JobState: ...
 
 
 class TerminalDriver(Driver, Protocol):
-    """See `hal.api.interfaces.CardTerminal` for the meaning of each call. All raise Busy."""
+    """See `hal.api.interfaces.CardTerminal` for the meaning of each call. All raise Busy, and those with an amount
+    ValueError for what the protocol cannot carry; its text is told to the caller. Nothing was sent either way."""
 
     async def prepare(self) -> str: ...
 

@@ -147,6 +147,13 @@ def timer(state: State, name: str) -> Step:
     return stay(state)
 
 
+def unclear_too_long(state: State) -> Step:
+    """The customer has stood there long enough: somebody comes, also when the terminal never answers at all."""
+    if state.payment is None or state.payment.staff:
+        return stay(state)
+    return Step(replace(state, payment=replace(state.payment, staff=True)), (do.CallStaff("payment_unclear"),))
+
+
 def terminal_is_back(state: State) -> Step:
     """The terminal answers again: if a payment is unclear, ask now instead of at the next timer."""
     tender = _under_way(state)

@@ -35,7 +35,7 @@ LETTER_DIGIT = re.compile(r"(?<=[^\W\d_])(?=\d)")
 
 
 def N_(text: str) -> str:
-    """gettext's customary mark. Mark a text as translatable where it stands in a table; `Translator.t` translates it when it is shown."""
+    """gettext's customary mark: the text is translatable, and `Translator.t` translates it when it is shown."""
     return text
 
 

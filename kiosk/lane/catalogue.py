@@ -1,5 +1,6 @@
 """The pinned catalogue version, as the lane asks it: by code, hundreds of times a minute, and by category."""
 
+import logging
 import re
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ from kiosk.records.catalogue import CatalogueError, Problem, open_db, stored_pro
 from kiosk.records.catalogue_gtin import is_digits
 from kiosk.records.sale import Currency, Product
 
+_log = logging.getLogger("kassa.lane.catalogue")
 _FILE = re.compile(r"catalogue-([0-9A-Za-z-]{1,40})\.db")
 _FIND = "SELECT body, crc FROM product WHERE code = ?"
 _BROWSE = "SELECT body, crc FROM product WHERE category = ? ORDER BY code LIMIT ? OFFSET ?"
@@ -110,7 +112,8 @@ def newest(directory: Path, sequence_floor: int = 0, now_ms: int | None = None) 
     """The valid file with the highest sequence that is at least `sequence_floor` and valid by now, or None.
 
     Files that do not open, that name another version than their file does, or whose time has not come (`now_ms`, UTC;
-    None: the system's clock) are passed over, so that a damaged download never stops a lane. Blocking: opens each.
+    None: the system's clock) are passed over, so that a damaged download never stops a lane; the log names those that
+    do not open. Blocking: opens each.
     """
     now_ms = time.time_ns() // 1_000_000 if now_ms is None else now_ms
     best: tuple[int, str, Path] | None = None
@@ -121,7 +124,8 @@ def newest(directory: Path, sequence_floor: int = 0, now_ms: int | None = None) 
         try:
             with Catalogue(path) as catalogue:
                 manifest = catalogue.manifest
-        except (CatalogueError, OSError):
+        except (CatalogueError, OSError) as error:
+            _log.warning("passed over: %s", str(error).splitlines()[-1] if isinstance(error, CatalogueError) else error)
             continue
         if manifest.version != match[1] or manifest.sequence < sequence_floor or manifest.valid_from_ms > now_ms:
             continue

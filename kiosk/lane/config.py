@@ -57,12 +57,12 @@ class TimesSection(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class KioskConfig(msgspec.Struct, forbid_unknown_fields=True):
-    """`token_file`: where the per-boot token for the window goes (mode 0600)."""
+    """`window_file`: where the page's address with this boot's token goes, for the window's group (mode 0640)."""
 
     state: Text = "/var/lib/kassa"
     hal_socket: Text = "/run/kassa/hal.sock"
     lane_socket: Text = "/run/kassa/lane.sock"
-    token_file: Text = "/run/kassa/window.token"
+    window_file: Text = "/run/kassa/window.url"
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8080
     shop: ShopSection = msgspec.field(default_factory=ShopSection)
     devices: DevicesSection = msgspec.field(default_factory=DevicesSection)
@@ -93,17 +93,6 @@ def in_store(config: KioskConfig) -> InStoreRules:
         for s in config.shop.in_store
     ]
     return InStoreRules(*rules)
-
-
-def enrolment(state: Path) -> Enrolment:
-    """Raises BadConfig when the lane is not enrolled."""
-    path = state / "enrolment.json"
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Enrolment)
-    except FileNotFoundError:
-        raise BadConfig(f"{path} is not there: enrol the lane first (kassa-provision enrol)") from None
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise BadConfig(f"{path}: {error}") from None
 
 
 def shop(config: KioskConfig, enrolled: Enrolment) -> Shop:

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from msgspec.structs import replace
 
+from hal.api.server import SocketTaken
 from kiosk.core import events as on
 from kiosk.core.barcode import warm
 from kiosk.core.state import Catalogue as CatalogueInfo
@@ -28,8 +30,8 @@ from kiosk.lane.server import SOFTWARE, Service
 from kiosk.lane.stamp import LaneStamp
 from kiosk.lane.translate import Translate
 from kiosk.records.catalogue import CatalogueError
-from kiosk.records.config import BadConfig
-from kiosk.records.identity import BadIdentity, KeyCertificate, public_key
+from kiosk.records.config import BadConfig, load_enrolment
+from kiosk.records.identity import KeyCertificate, public_key
 
 _log = logging.getLogger("kassa.lane.house")
 
@@ -41,14 +43,10 @@ class House:
     def __init__(self, config: configuration.KioskConfig) -> None:
         self.config = config
         self.state_dir = Path(config.state)
-        enrolled = configuration.enrolment(self.state_dir)
+        enrolled = load_enrolment(self.state_dir)
         self._stamp = LaneStamp()
         shop = configuration.shop(config, enrolled)
         key, certificate = journal_key(self.state_dir, enrolled.ep)
-        try:
-            cosign_key = public_key(enrolled.cosign_key)
-        except BadIdentity as error:
-            raise BadConfig(f"{self.state_dir / 'enrolment.json'}: cosign_key: {error}") from None
         self.journal = Journal.open(
             self.state_dir / "journal.db",
             dev=enrolled.dev,
@@ -56,7 +54,7 @@ class House:
             key=key,
             certificate=certificate,
             anchor_path=self.state_dir / "anchor" / "journal-head",
-            cosign_key=cosign_key,
+            cosign_key=public_key(enrolled.cosign_key),
             stamp=self._stamp,
             context=Context(enrolled.tenant, enrolled.shop, enrolled.reg, enrolled.mode, SOFTWARE),
         )
@@ -75,14 +73,21 @@ class House:
         self._hardware_task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Raises SocketTaken when the lane's socket cannot be served."""
+        """Raises SocketTaken when the lane's socket cannot be served: then everything is ended again."""
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._start(), self._loop).result()
+        try:
+            asyncio.run_coroutine_threadsafe(self._start(), self._loop).result()
+        except SocketTaken:
+            self._close()
+            raise
 
     def stop(self) -> None:
         """Ends threads and closes the journal; a sale in hand goes on at the next start."""
         self.lane.stop()
         asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result()
+        self._close()
+
+    def _close(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -174,11 +179,19 @@ class House:
 def journal_key(state: Path, ep: int) -> tuple[Ed25519PrivateKey, KeyCertificate]:
     """The journal's signing key of an epoch, and its certificate. Raises BadConfig."""
     path, certificate_path = state / f"journal-{ep}.key", state / f"journal-{ep}.cert.json"
+    again = "put it back, or enrol the lane again (kassa-provision enrol --replace)"
     try:
         key = load_pem_private_key(path.read_bytes(), None)
-        certificate = msgspec.json.decode(certificate_path.read_bytes(), type=KeyCertificate)
-    except (OSError, ValueError, msgspec.MsgspecError) as error:
-        raise BadConfig(f"{path}: the journal key cannot be read: {error}; enrol the lane again") from None
+    except OSError as error:
+        raise BadConfig(f"{path}: {error.strerror}: {again}") from None
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        key = None
     if not isinstance(key, Ed25519PrivateKey):
-        raise BadConfig(f"{path}: the journal key must be Ed25519")
+        raise BadConfig(f"{path} is no Ed25519 private key in PEM: {again}")
+    try:
+        certificate = msgspec.json.decode(certificate_path.read_bytes(), type=KeyCertificate)
+    except OSError as error:
+        raise BadConfig(f"{certificate_path}: {error.strerror}: {again}") from None
+    except (UnicodeDecodeError, msgspec.MsgspecError):
+        raise BadConfig(f"{certificate_path} is no certificate of a journal key: {again}") from None
     return key, certificate

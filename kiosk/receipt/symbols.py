@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 import qrcode
-from barcode.codex import Code128  # type: ignore[import-untyped]
+from barcode.codex import Code128
 
 QR_QUIET = 4
 """Modules of white around (ISO/IEC 18004, 6.3.8)."""

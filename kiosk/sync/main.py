@@ -7,35 +7,19 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import structlog
 import typer
 from systemd import daemon
 
 from kiosk.api.client import LaneGone
 from kiosk.records.catalogue import build_db
-from kiosk.records.identity import BadIdentity, Enrolment
+from kiosk.records.config import BadConfig, load_enrolment
 from kiosk.sync.downlink import Downlink
 from kiosk.sync.http import HttpBackend
 from kiosk.sync.report import Reporter
 from kiosk.sync.uplink import Uplink
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-
-
-class NotEnrolled(Exception):
-    """There is no enrolment that could be used; the text says what to do."""
-
-
-def enrolment(state: Path) -> Enrolment:
-    """Raises NotEnrolled."""
-    path = state / "enrolment.json"
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Enrolment)
-    except FileNotFoundError:
-        raise NotEnrolled(f"{path} is not there: enrol the lane first (kassa-provision enrol)") from None
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise NotEnrolled(f"{path}: {error}") from None
 
 
 async def run(uplink: Uplink, downlink: Downlink, reporter: Reporter) -> None:
@@ -77,7 +61,7 @@ def _log() -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.ERROR, format="%(name)s: %(message)s")
 
 
-@app.command()
+@app.command(no_args_is_help=True)
 def sync(
     *,
     state: Annotated[Path, typer.Option(help="The lane's state folder, with enrolment.json.")],
@@ -88,12 +72,12 @@ def sync(
     """Carry the lane's journal to the backend, and catalogue versions to the lane."""
     _log()
     try:
-        me = enrolment(state)
-        backend = HttpBackend(me)
-        uplink = Uplink(me, lane, backend, once=once)
-    except (NotEnrolled, BadIdentity) as error:
+        me = load_enrolment(state)
+    except BadConfig as error:
         print(f"kassa-sync: {error}", file=sys.stderr)
-        raise typer.Exit(1) from None
+        raise typer.Exit(2) from None
+    backend = HttpBackend(me)
+    uplink = Uplink(me, lane, backend, once=once)
     downlink = Downlink(me, state, lane, backend, build_db, every_s=catalogue_s)
     reporter = Reporter(lane, backend, uplink)
     try:

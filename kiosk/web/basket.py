@@ -18,17 +18,19 @@ class Sub(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One row. `key` is stable while the row grows; `line_id` is its newest line; `detail` as in `Sub`."""
+    """One row. `key` is stable while the row grows; `line_id` is its newest line; `pieces` is such as `2 ×`; `detail`
+    as in `Sub`; `remove` says what its button does."""
 
     key: str
     line_id: str
     name: str
     lang: str
-    count: str
+    pieces: str
     detail: str
     amount: str
     picture: Picture
     subs: tuple[Sub, ...]
+    remove: str
 
 
 class _Group:
@@ -95,11 +97,12 @@ def _row(group: _Group, words: Translator, currency: Currency) -> Row:
         line_id=newest.line_id,
         name=name,
         lang=html_lang(code),
-        count=count,
+        pieces=count,
         detail=detail,
         amount=words.money(sum(line.gross_minor for line in group.lines), currency),
         picture=picture(newest.image, newest.category, name),
         subs=tuple(_subs(group.subs, words, currency)),
+        remove=words.t("Remove {item}", item=name),
     )
 
 

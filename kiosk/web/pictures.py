@@ -10,14 +10,30 @@ SPRITE = Path(__file__).parent / "static" / "products.svg"
 DRAWN = frozenset(re.findall(r'<symbol id="p-([a-z_]+)"', SPRITE.read_text(encoding="utf-8")))
 
 TINTS = ("amber", "sky", "leaf", "rose", "teal", "ochre", "berry", "slate", "violet", "clay")
+SAME = {
+    "baby": "nappy",
+    "cleaner": "detergent",
+    "crisps": "chips",
+    "deposit": "bottle",
+    "drink_can": "soda",
+    "fruit_veg": "vegetables",
+    "household": "detergent",
+    "ice_cream": "ice",
+    "meat_fish": "meat",
+    "personal_care": "soap",
+}
+"""Names that shops use for what is drawn under another."""
+
 CATEGORY_TINTS = {
     "bakery": "amber",
     "dairy": "sky",
     "eggs": "amber",
     "fruit": "rose",
+    "fruit_veg": "leaf",
     "vegetables": "leaf",
     "meat": "clay",
     "fish": "teal",
+    "meat_fish": "clay",
     "frozen": "sky",
     "pantry": "ochre",
     "sweets": "berry",
@@ -31,9 +47,12 @@ CATEGORY_TINTS = {
     "household": "slate",
     "cleaning": "slate",
     "care": "violet",
+    "personal_care": "violet",
     "baby": "rose",
     "pets": "clay",
     "press": "slate",
+    "newspapers": "slate",
+    "tobacco": "slate",
     "flowers": "berry",
     "bags": "leaf",
     "deposit": "slate",
@@ -51,5 +70,6 @@ class Picture(NamedTuple):
 @lru_cache(maxsize=4096)
 def picture(image: str, category: str, name: str) -> Picture:
     tint = CATEGORY_TINTS.get(category) or TINTS[crc32(category.encode()) % len(TINTS)]
-    symbol = next((word for word in (image, category, image.rstrip("s"), category.rstrip("s")) if word in DRAWN), "")
+    words = (image, SAME.get(image, ""), image.rstrip("s"), category, SAME.get(category, ""), category.rstrip("s"))
+    symbol = next((word for word in words if word in DRAWN), "")
     return Picture(symbol, tint, name[:1].upper())

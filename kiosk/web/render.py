@@ -1,7 +1,7 @@
 """State to HTML. A state is rendered once, however many pages look at it."""
 
 import threading
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from zlib import crc32
 
@@ -36,8 +36,9 @@ def environment() -> Environment:
     made.globals["build"] = BUILD
     for name in made.list_templates():
         made.get_template(name)
-    macros = made.get_template("macros.html").module
-    made.globals.update({name: getattr(macros, name) for name in ("icon", "act", "art", "pic", "countdown")})
+    macros = vars(made.get_template("macros.html").module)
+    made.globals.update({name: macros[name] for name in ("icon", "act", "art", "pic", "countdown")})
+    made.globals["basket_row"] = lru_cache(maxsize=1024)(macros["basket_row"])  # a scan changes one row or two
     return made
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from kiosk.lane.port import LanePort, Published
 
 BEAT_S = 1.5
+GLANCE_S = 0.25
+"""How soon a stream notices that it has to end."""
 CLIENTS = 8
 BEAT = b"event: beat\ndata:\n\n"
 DISPLACED = b"event: displaced\ndata:\n\n"
@@ -13,7 +15,7 @@ DISPLACED = b"event: displaced\ndata:\n\n"
 
 class Hub:
     """Counts the listeners. Each holds a server thread, so there are at most `CLIENTS`; one more sends the oldest
-    away. `stop` ends all of them within `BEAT_S`."""
+    away. `stop` ends all of them within `GLANCE_S`."""
 
     def __init__(self, lane: LanePort, frame: Callable[[Published], str]) -> None:
         self._lane = lane
@@ -29,15 +31,18 @@ class Hub:
         try:
             seen = self._lane.snapshot()
             yield message(seen, self._frame(seen))
+            quiet_s = 0.0
             while not leave.is_set():
-                change = self._lane.wait(seen.revision, BEAT_S)
+                change = self._lane.wait(seen.revision, GLANCE_S)
+                quiet_s = 0.0 if change is not None else quiet_s + GLANCE_S
                 if leave.is_set():
                     break
-                if change is None:
-                    yield BEAT
-                else:
+                if change is not None:
                     seen = change
                     yield message(seen, self._frame(seen))
+                elif quiet_s >= BEAT_S:
+                    quiet_s = 0.0
+                    yield BEAT
             if not self._stopped:
                 yield DISPLACED
         finally:

@@ -34,7 +34,7 @@ STEPS: Mapping[str, Step] = {
     "other": Step(N_("Please follow the card terminal"), "pin"),
 }
 ABORTING = Step(N_("Stopping the payment"), "wait")
-ENDING = Step(N_("Approved"), "done")
+CONFIRMING = Step(N_("Approved"), "done")
 
 FAILURES: Mapping[str, str] = {
     "card_declined": N_("Your bank declined the card. You can try again or use another card."),
@@ -47,6 +47,9 @@ FAILURES: Mapping[str, str] = {
     "void": N_("The terminal took the payment back."),
     "not_charged": N_("The terminal has no payment for this purchase."),
 }
+UNREACHABLE = ("no_answer", "unreachable", "unplugged", "offline", "not_registered", "protocol")
+SAME_FAILURE: Mapping[str, str] = {"busy": "terminal_busy", **dict.fromkeys(UNREACHABLE, "terminal_unavailable")}
+"""The daemon's words for what the customer need not tell apart."""
 FAILURE = N_("The card terminal ended the payment.")
 
 NOT_FOUND: Mapping[str, tuple[str, str]] = {

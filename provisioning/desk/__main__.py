@@ -1,6 +1,7 @@
 """`make run`: HAL, kiosk, sync, cloud and bench as separate processes, and the lane's window if there is a display."""
 
 import argparse
+import asyncio
 import json
 import os
 import signal
@@ -8,8 +9,10 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from kiosk.api.client import LaneClient
 from provisioning.desk.files import (
     SHOP_NAME,
     Folders,
@@ -22,6 +25,7 @@ from provisioning.desk.files import (
 from provisioning.desk.process import Process, StartFailed
 
 READY_S = 60.0
+WINDOW = "540x960"  # half of the portrait screen, so that it fits beside the bench
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 SAMPLE = ROOT / "provisioning" / "shop" / "sample.csv"
@@ -51,22 +55,27 @@ class Desk:
         cloud_url = f"http://127.0.0.1:{arguments.cloud_port}"
         self.say("cloud", cloud_url + "/", "kiosks and their sales, live")
         self._stock_and_enrol(cloud_url)
-        (folders.run / "window.token").unlink(missing_ok=True)  # a new run is a new boot
+        (folders.run / "window.url").unlink(missing_ok=True)  # a new run is a new boot
         kiosk_config = write_kiosk(folders, arguments.kiosk_port, arguments.cloud_port)
         kiosk = self._start("kiosk", [str(BIN / "kassa-kiosk"), "run", "--config", str(kiosk_config)])
         hal.ready(READY_S)
         self.say("hal", str(folders.run / "hal.sock"), "Varlink")
         kiosk.ready(READY_S)
-        token = (folders.run / "window.token").read_text()
-        page = f"http://127.0.0.1:{arguments.kiosk_port}/?token={token}"
+        address = folders.run / "window.url"
         self._start(
             "sync",
             [str(BIN / "kassa-sync"), "--state", str(folders.lane), "--lane", str(folders.run / "lane.sock")],
         )
         shown = not arguments.headless and bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-        self.say("kiosk", page, "the customer's screen" if shown else "no display: open the customer's screen here")
+        self.say(
+            "kiosk",
+            address.read_text(),
+            "the customer's screen" if shown else "no display: open the customer's screen here",
+        )
         if shown:
-            self._start("window", [str(BIN / "kassa-window"), "--url", page])
+            self._start("window", [str(BIN / "kassa-window"), "--url-file", str(address), "--size", WINDOW])
+        if not asyncio.run(sells(folders.run / "lane.sock", READY_S)):
+            raise StartFailed(f"the lane does not open; see {folders.log}")
         self.say("ready", "", f"after {time.monotonic() - self._began:.1f} s; Ctrl-C ends everything")
 
     def down(self) -> None:
@@ -81,7 +90,7 @@ class Desk:
 
     def _bench_arguments(self) -> list[str]:
         arguments = ["--dir", str(self._folders.bench), "--port", str(self._arguments.bench_port)]
-        arguments += ["--terminal-port", "0", "--printer-port", "0", "--shop", str(SAMPLE)]
+        arguments += ["--terminal-port", "0", "--printer-port", "0", "--shop", str(self._arguments.shop)]
         return [*arguments, "--ledger", str(self._folders.bench / "ledger.jsonl")]
 
     def _start(self, name: str, command: list[str]) -> Process:
@@ -100,31 +109,52 @@ class Desk:
     def _stock_and_enrol(self, cloud_url: str) -> None:
         """Once: publish the sample shop, and enrol this lane with a one-time token. Both are kept from then on."""
         stocked = self._folders.cloud / "stocked"
-        if not stocked.exists():
-            self._once(["kassa-cloud", "catalogue", "publish", str(SAMPLE), "--shop", SHOP_NAME])
-            stocked.touch()
-        if not (self._folders.lane / "enrolment.json").exists():
-            answer = self._once(["kassa-cloud", "token", "--shop", SHOP_NAME, "--reg", "1", "--json"])
-            token = json.loads(answer)["token"]
-            self._once(
-                ["kassa-provision", "enrol", "--backend", cloud_url, "--state", str(self._folders.lane)], token=token
-            )
+        with ThreadPoolExecutor() as side_by_side:
+            work = []
+            if not stocked.exists():
+                work.append(side_by_side.submit(self._stock, stocked))
+            if not (self._folders.lane / "enrolment.json").exists():
+                work.append(side_by_side.submit(self._enrol, cloud_url))
+            for done in work:
+                done.result()
 
-    def _once(self, command: list[str], token: str = "") -> str:
+    def _stock(self, stocked: Path) -> None:
+        self._once(["kassa-cloud", "catalogue", "publish", str(self._arguments.shop), "--shop", SHOP_NAME])
+        stocked.touch()
+
+    def _enrol(self, cloud_url: str) -> None:
+        answer = self._once(["kassa-cloud", "token", "--shop", SHOP_NAME, "--reg", "1", "--json"])
+        state = str(self._folders.lane)
+        command = ["kassa-provision", "enrol", "--backend", cloud_url, "--state", state, "--token", "-"]
+        self._once(command, json.loads(answer)["token"])
+
+    def _once(self, command: list[str], given: str = "") -> str:
+        """Run a command to its end; `given` on its standard input, where other users do not see it."""
         program, *rest = command
         if program == "kassa-cloud":
             rest += ["--data", str(self._folders.cloud)]
-        if token:
-            rest += ["--token", token]
-        done = subprocess.run([str(BIN / program), *rest], capture_output=True, text=True, check=False)
+        done = subprocess.run([str(BIN / program), *rest], input=given, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise StartFailed(f"{program} {rest[0]} failed:\n{done.stderr.strip()}")
         return done.stdout
 
 
+async def sells(socket: Path, timeout_s: float) -> bool:
+    """Whether the lane opens within the time: devices there, catalogue there, a customer could scan. The lane has no
+    stream of its status, so it is asked."""
+    deadline = time.monotonic() + timeout_s
+    async with await LaneClient.connect(socket) as lane:
+        while (await lane.status()).screen == "out_of_service":
+            if time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(0.05)
+    return True
+
+
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m provisioning.desk", description=__doc__)
     parser.add_argument("--state", type=Path, default=ROOT / ".kassa", help="where journal and enrolment are kept")
+    parser.add_argument("--shop", type=Path, default=SAMPLE, help="the price list to publish at the first start")
     parser.add_argument("--headless", action="store_true", help="open no window even if there is a display")
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of words")
     for name, port in (("kiosk", 8080), ("cloud", 8090), ("bench", 8070)):

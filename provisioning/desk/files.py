@@ -74,6 +74,7 @@ kind = "printer"
 model = "escpos"
 host = "127.0.0.1"
 port = {devices["printer"]}
+code_pages = ["CP858", "CP866"]
 
 [[device]]
 id = "terminal"
@@ -95,7 +96,7 @@ def write_kiosk(folders: Folders, port: int, cloud_port: int) -> Path:
 state = "{folders.lane}"
 hal_socket = "{folders.run / "hal.sock"}"
 lane_socket = "{folders.run / "lane.sock"}"
-token_file = "{folders.run / "window.token"}"
+window_file = "{folders.run / "window.url"}"
 port = {port}
 
 [shop]

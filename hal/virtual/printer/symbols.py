@@ -1,8 +1,8 @@
 """Bar codes and QR codes as dots: what the printer composes itself."""
 
-import barcode  # type: ignore[import-untyped]
+import barcode
 import qrcode
-from barcode.errors import BarcodeError  # type: ignore[import-untyped]
+from barcode.errors import BarcodeError
 from PIL import Image
 from qrcode.exceptions import DataOverflowError
 

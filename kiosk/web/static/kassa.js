@@ -58,7 +58,7 @@ function settle(was, held) {
   if (shown.prompt && shown.prompt !== was.prompt) {
     if (!was.prompt) before = held;
     toggle("languages", false);
-    document.querySelector("#prompt .btn")?.focus();
+    document.getElementById("prompt-primary")?.focus();
   } else if (!shown.prompt && was.prompt) {
     focus(before);
   } else if (shown.screen !== was.screen) {
@@ -124,7 +124,22 @@ function connect() {
   });
   source.addEventListener("beat", heard);
   source.addEventListener("displaced", () => wait(DISPLACED_MS));
-  source.onerror = () => wait(RETRY_MS);
+  source.onerror = () => {
+    wait(RETRY_MS);
+    refused();
+  };
+}
+
+// The till is there and yet refuses the stream: it was started anew with another token. The window knows the new one,
+// and comes with it when the page loads again.
+async function refused() {
+  try {
+    const there = await fetch("/healthz");
+    const answer = there.ok && (await fetch("/events", { method: "HEAD" }));
+    if (answer && answer.status === 403) location.reload();
+  } catch {
+    // Not there: the next attempt is due soon.
+  }
 }
 
 function wait(for_ms) {
@@ -186,7 +201,7 @@ function atLarge(target) {
   else if (shown.screen === "attract" && !shown.prompt && target.closest("#stage, #top")) wish("start");
 }
 
-let touched_ms = 0;
+let touched_ms = -Infinity;
 
 function alive() {
   if (shown.screen === "attract" || shown.prompt === "still_there" || performance.now() - touched_ms < TOUCH_EVERY_MS) return;

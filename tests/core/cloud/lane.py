@@ -181,7 +181,7 @@ class Backend:
 
     def get(self, device: Device, path: str, **headers: str) -> Answer:
         defaults = {"Authorization": f"Bearer {device.enrolment.device_token}"}
-        return self.call("GET", path, **(defaults | headers))
+        return self.call("GET", path, None, **(defaults | headers))
 
     def held(self, device: Device) -> list[bytes]:
         """The server's log of the device's epoch."""

@@ -17,13 +17,15 @@ PLACEHOLDER = re.compile(r"\{[a-z_]+\}")
 @cache
 def messages(language: str) -> dict[str, Message]:
     found: dict[str, Message] = {}
-    for path in sorted((LOCALES / language / "LC_MESSAGES").glob("*.po")):
+    folder = language.replace("-", "_")
+    for path in sorted((LOCALES / folder / "LC_MESSAGES").glob("*.po")):
         with path.open("rb") as lines:
-            catalogue: Catalog = read_po(lines, locale=language, abort_invalid=True)
+            catalogue: Catalog = read_po(lines, locale=folder, abort_invalid=True)
         for message in catalogue:
             if message.id:
                 key = message.id if isinstance(message.id, str) else message.id[0]
-                assert key not in found, f"{path}: {key!r} stands in two domains"
+                twin = found.get(key, message)
+                assert twin.string == message.string, f"{path}: {key!r} is something else in another domain"
                 found[key] = message
     return found
 
@@ -31,7 +33,8 @@ def messages(language: str) -> dict[str, Message]:
 def problems(use: Use, message: Message | None, plural_forms: int) -> list[str]:
     if message is None:
         return ["is not in the catalogue"]
-    forms = message.string if isinstance(message.string, tuple) else (message.string,)
+    held = message.string
+    forms = [str(one or "") for one in (held if isinstance(held, tuple | list) else (held,))]
     wrong = []
     if bool(use.plural) != isinstance(message.id, tuple):
         wrong.append("is a plural on one side only")

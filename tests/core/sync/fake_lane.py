@@ -48,6 +48,10 @@ class FakeLane:
         async with asyncio.timeout(timeout_s), self.changed:
             await self.changed.wait_for(lambda: self.acked >= seq)
 
+    async def beyond(self, seq: int) -> None:
+        async with self.changed:
+            await self.changed.wait_for(lambda: self.closing or len(self.device.records) > seq)
+
     @contextlib.asynccontextmanager
     async def serving(self, path: Path) -> AsyncIterator["FakeLane"]:
         self.closing = False
@@ -81,8 +85,7 @@ class _Journal(api.Journal):
             if self.lane.closing:
                 raise LastResult(head)
             yield head
-            async with self.lane.changed:
-                await self.lane.changed.wait_for(lambda seen=head: self.lane.closing or self.lane.head().seq > seen.seq)
+            await self.lane.beyond(head.seq)
 
     @varlinkmethod(return_parameter="segment")
     async def Read(self, *, ep: int, after_seq: int, max_records: int, max_bytes: int) -> api.Segment:

@@ -6,6 +6,7 @@ import random
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -290,7 +291,7 @@ def test_the_client_translates_what_a_lane_can_do_wrong() -> None:
             (endless, LaneGone),
             (refused, LaneRefused),
         ):
-            server = await asyncio.start_unix_server(lambda r, w, said=said: answer(said, r, w), path)
+            server = await asyncio.start_unix_server(partial(answer, said), path)
             async with server, await LaneClient.connect(path) as client:
                 with pytest.raises(kind):
                     await client.head()

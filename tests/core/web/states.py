@@ -1,6 +1,7 @@
 """Named sample states: every screen and every prompt, as the lane would show them."""
 
 from collections.abc import Iterator, Mapping
+from typing import TypeVar
 
 import msgspec
 
@@ -125,7 +126,10 @@ FRESH = core.fresh(SHOP)
 IDLE = msgspec.structs.replace(FRESH, catalogue=Catalogue("v1", 900), health=WELL)
 
 
-def on(base: State, **changes: object) -> State:
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+def on(base: S, **changes: object) -> S:
     return msgspec.structs.replace(base, **changes)
 
 
@@ -177,7 +181,7 @@ STATES: Mapping[str, State] = {
     "card_pin": card("enter_pin"),
     "card_authorising": card("authorising", "Autorisierung läuft"),
     "card_aborting": card("please_wait", phase="aborting"),
-    "card_approved": card("approved", phase="ending"),
+    "card_approved": card("approved", phase="confirming"),
     "checking": on(FULL, stage="paying", payment=Payment("t1", "unknown")),
     "checking_staff": on(FULL, stage="paying", payment=Payment("t1", "unknown", staff=True)),
     "closing": on(PAID, stage="closing"),
@@ -197,6 +201,7 @@ STATES: Mapping[str, State] = {
     "prompt_help": on(FULL, prompt=core.HelpCalled()),
     "prompt_help_attract": on(IDLE, prompt=core.HelpCalled()),
     "prompt_still_there": on(FULL, prompt=core.StillThere(25)),
+    "prompt_still_there_paid": on(PAID, stage="receipt", prompt=core.StillThere(25)),
     "prompt_cancel": on(FULL, prompt=core.CancelAsked()),
     "prompt_payment_failed": on(PAY, prompt=core.PaymentFailed("card_declined")),
     "prompt_scan_not_now": on(PAY, prompt=core.ScanNotNow()),

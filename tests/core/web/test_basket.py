@@ -1,10 +1,15 @@
 """How lines become rows: named cases, the newest row first."""
 
+import csv
+from pathlib import Path
+
 import pytest
 
+import kiosk
 from kiosk.i18n import translator
 from kiosk.records.sale import Quantity
 from kiosk.web.basket import Row, item_count, rows
+from kiosk.web.pictures import picture
 from tests.core.web.states import DEPOSIT, PRODUCTS, line, on, sale
 
 NB = "\u00a0"
@@ -77,3 +82,9 @@ def test_the_name_says_its_language() -> None:
 def test_no_sale_has_no_rows() -> None:
     assert rows(None, ENGLISH) == []
     assert item_count(None) == 0
+
+
+def test_every_picture_of_the_sample_shop_is_drawn() -> None:
+    with (Path(kiosk.__file__).parents[1] / "provisioning/shop/sample.csv").open(encoding="utf-8", newline="") as lines:
+        missing = {row["image"] for row in csv.DictReader(lines) if not picture(row["image"], "none", "x").symbol}
+    assert missing == set()

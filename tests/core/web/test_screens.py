@@ -2,11 +2,12 @@
 
 import re
 import time
+from typing import get_args
 
 import pytest
 
 from kiosk.core.screen import Screen
-from kiosk.core.state import ItemNotFound, PaymentFailed, Refused, State
+from kiosk.core.state import ItemNotFound, PaymentFailed, Receipt, Refused, State
 from kiosk.i18n import LANGUAGES
 from kiosk.lane.port import AnyWish, Published
 from kiosk.web.render import Renderer
@@ -28,7 +29,7 @@ def test_the_samples_show_every_screen_and_every_prompt() -> None:
     frames = [html(state) for state in STATES.values()]
     screens = {found for frame in frames for found in re.findall(r'data-screen="(\w+)"', frame)}
     prompts = {found for frame in frames for found in re.findall(r'data-prompt="(\w+)"', frame)}
-    assert screens == set(Screen.__args__)  # type: ignore[attr-defined]
+    assert screens == set(get_args(Screen))
     assert len(prompts) == 8
 
 
@@ -42,7 +43,7 @@ def test_every_state_renders_in_every_language(language: str) -> None:
 
 
 def test_every_wish_on_the_page_is_one_that_the_lane_knows() -> None:
-    known = {one.__struct_config__.tag for one in AnyWish.__args__}  # type: ignore[attr-defined]
+    known = {one.__struct_config__.tag for one in get_args(AnyWish)}
     assert {wish for state in STATES.values() for wish in offered(state)} <= known
 
 
@@ -53,6 +54,7 @@ OFFERS: dict[str, set[str]] = {
     "basket": {"pay", "remove", "cancel"},
     "pay": {"card", "back", "cancel"},
     "pay_no_card": {"back", "cancel"},
+    "card_connecting": set(),
     "card_present": {"back"},
     "card_authorising": set(),
     "card_aborting": set(),
@@ -90,6 +92,25 @@ def test_what_can_be_paid_with_is_known_before_the_first_scan() -> None:
 def test_the_stage_is_inert_below_a_prompt() -> None:
     assert not re.search(r"<main[^>]* inert", html(FULL))
     assert re.search(r"<main[^>]* inert", html(STATES["prompt_cancel"]))
+
+
+def test_nobody_is_sent_to_a_scanner_that_does_not_work() -> None:
+    one = STATES["basket_one"]
+    assert "Scan your next item" in html(one)
+    assert "Scan your next item" not in html(on(one, health=STATES["scan_scanner_gone"].health))
+
+
+def test_a_cover_that_was_closed_again_is_not_called_open() -> None:
+    failed = on(STATES["print_uncertain"], receipt=Receipt("print", "{}", "j1", 0, "failed", "cover_open"))
+    assert "cover is open" not in html(failed)
+    assert "Your receipt is not printed" in html(failed)
+
+
+def test_nobody_is_told_that_a_paid_basket_will_be_cleared() -> None:
+    cleared = "your basket is cleared"
+    assert cleared in html(STATES["prompt_still_there"])
+    assert cleared not in html(STATES["prompt_still_there_paid"])
+    assert "Your purchase is paid" in html(STATES["prompt_still_there_paid"])
 
 
 def test_what_was_read_is_text_and_never_markup() -> None:

@@ -25,7 +25,7 @@ def lane() -> HeldLane:
 
 @pytest.fixture
 def port(lane: HeldLane, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    monkeypatch.setattr(stream, "BEAT_S", 0.2)
+    monkeypatch.setattr(stream, "BEAT_S", 0.25)
     with listen(0) as listener:
         server = Server(create_app(lane, token=TOKEN, port=listener.getsockname()[1]), listener)
         thread = threading.Thread(target=server.run)

@@ -34,6 +34,17 @@ from hal.daemon.supervisor import Supervisor
 from hal.drivers.contract import Busy, NotAwaited, Reporter
 from hal.transports import DeviceGone
 
+CANNOT = "the currency is not known; allowed: DKK"
+
+
+def _refuse(identity: str) -> None:
+    """A driver's refusal of what its protocol cannot carry, and a fault of its own that only looks like one."""
+    if identity == "cannot":
+        raise ValueError(CANNOT)
+    if identity == "fault":
+        b"\xff".decode()
+
+
 CALM = PaymentAnswer(PaymentState.in_progress, 0, None)
 
 
@@ -67,6 +78,7 @@ class FakeDevice:
     def print(self, job_id: str, data: bytes) -> JobState:
         if job_id == "busy":
             raise Busy("paper_out")
+        _refuse(job_id)
         self.calls.append((job_id, data))
         return JobState.printing
 
@@ -77,6 +89,7 @@ class FakeDevice:
         raise Busy("unreachable")
 
     def authorise(self, *given: Any) -> PaymentAnswer:
+        _refuse(given[0])
         self.calls.append(("authorise", *given))
         return CALM
 
@@ -89,12 +102,14 @@ class FakeDevice:
         self.calls.append(("abort", payment_id))
 
     async def query(self, *given: Any) -> PaymentAnswer:
+        _refuse(given[0])
         self.calls.append(("query", *given))
         await self.gate.wait()
         self.calls.append("query ended")
         return CALM
 
     async def reverse(self, *given: Any) -> PaymentAnswer:
+        _refuse(given[0])
         self.calls.append(("reverse", *given))
         return CALM
 

@@ -9,7 +9,7 @@ import pytest
 
 from hal.api.interfaces import BadRequest, NotClaimed, NotReady, NotWaiting
 from hal.api.records import JobState
-from tests.devices.daemon.rig import Wire, client, rig
+from tests.devices.daemon.rig import CANNOT, Wire, client, rig
 
 PAYMENT: dict[str, Any] = {"payment_id": "p1", "amount_minor": 100, "currency": "DKK", "witness": ""}
 NEEDS_CLAIM: dict[str, dict[str, Any]] = {
@@ -118,6 +118,38 @@ def test_bad_parameters_are_named_with_what_is_allowed(tmp_path: Path, case: str
             reply = await wire.call(method, **given)
             assert reply["error"] == "kassa.hal.BadRequest"
             assert allowed in reply["parameters"]["message"]
+            assert house.printer.calls + house.terminal.calls == []
+            await wire.close()
+
+    asyncio.run(scene())
+
+
+MONEY = {"amount_minor": 100, "currency": "XXX"}
+CANNOT_BE_CARRIED = {
+    "print": ("Printer.Print", {"device": "printer", "data_base64": "eA=="}, "job_id"),
+    "authorise": ("CardTerminal.Authorise", {"device": "terminal", "witness": "", **MONEY}, "payment_id"),
+    "query": ("CardTerminal.Query", {"device": "terminal", "witness": "", **MONEY}, "payment_id"),
+    "reverse": (
+        "CardTerminal.Reverse",
+        {"device": "terminal", "reversal_id": "r", "receipt_no": "1", **MONEY},
+        "payment_id",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CANNOT_BE_CARRIED)
+def test_what_the_protocol_cannot_carry_is_a_bad_request_and_a_fault_is_not(tmp_path: Path, case: str) -> None:
+    method, given, identity = CANNOT_BE_CARRIED[case]
+
+    async def scene() -> None:
+        async with rig(tmp_path) as house:
+            wire = await Wire.open(house.path)
+            for device in ("printer", "terminal"):
+                await wire.call("Devices.Claim", device=device)
+            reply = await wire.call(method, **given, **{identity: "cannot"})
+            assert reply["error"] == "kassa.hal.BadRequest"
+            assert reply["parameters"]["message"] == CANNOT
+            assert await wire.error(method, **given, **{identity: "fault"}) == "kassa.api.Internal"
             assert house.printer.calls + house.terminal.calls == []
             await wire.close()
 

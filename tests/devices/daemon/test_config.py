@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from hal.config import ConfigError, load
@@ -30,10 +31,20 @@ WRONG: dict[str, tuple[str, str]] = {
         SCANNER + "bauds = 9600",
         'device "s": unknown key "bauds"; allowed: id, kind, model, path, baud',
     ),
-    "bad option": (SCANNER + "baud = 9601", 'device "s": key "baud": invalid enum value 9601'),
+    "bad option": (
+        SCANNER + "baud = 9601",
+        'device "s": key "baud": invalid enum value 9601; allowed: 1200, 2400, 4800',
+    ),
     "no path": (SCANNER.replace('path = "/dev/x"', ""), 'device "s": key "path" is missing'),
-    "port": (PRINTER + "port = 70000", 'device "p": key "port": expected int <= 65535'),
+    "port": (
+        PRINTER + "port = 70000",
+        'device "p": key "port": expected int <= 65535; allowed: a whole number, 1 to 65535',
+    ),
     "host": (PRINTER.replace("10.0.0.2", "a b"), 'device "p": key "host": expected str matching regex'),
+    "control characters": (PRINTER + '"po\\u001b[2J\\nrt" = 1', 'unknown key "po�[2J�rt"; allowed'),
+    "dots": (PRINTER + "dots = 5000", 'key "dots": expected int <= 1024; allowed: a whole number, 128 to 1024'),
+    "code pages": (PRINTER + 'code_pages = ["a b"]', 'key "code_pages[0]": expected str matching regex'),
+    "completion": (PRINTER + 'completion = "hope"', "invalid enum value 'hope'; allowed: gs_r, process_id"),
     "devices no list": ('device = "x"', 'key "device": expected array, got str'),
 }
 
@@ -64,8 +75,11 @@ def test_unreadable_files_are_named(tmp_path: Path) -> None:
 
 def test_good_configuration(tmp_path: Path) -> None:
     file = tmp_path / "hal.toml"
+    printer = PRINTER + 'dots = 384\ncolumns = 32\ncode_pages = ["CP437", "CP858"]\ncutter = false\nqr = false\n'
+    printer += 'completion = "gs_r"\n'
     terminal = '[[device]]\nid = "t"\nkind = "terminal"\nmodel = "zvt"\nhost = "10.0.0.3"\nempty_codes = [100]\n'
-    file.write_text('allowed_users = ["root", 12]\n' + SCANNER + "double_read_s = 1\n" + PRINTER + terminal)
+    terminal += "confirm_window_s = 3.5\n"
+    file.write_text('allowed_users = ["root", 12]\n' + SCANNER + "double_read_s = 1\n" + printer + terminal)
     config = load(str(file))
     assert config.socket == "/run/kassa/hal.sock"
     assert config.allowed_uids == {0, 12}
@@ -74,6 +88,8 @@ def test_good_configuration(tmp_path: Path) -> None:
         ("p", "escpos", "printer"),
         ("t", "zvt", "terminal"),
     ]
+    assert msgspec.structs.asdict(config.devices[1].options)["code_pages"] == ("CP437", "CP858")
+    assert msgspec.structs.asdict(config.devices[2].options)["confirm_window_s"] == 3.5
     assert config.devices[0].options.watched_path == "/dev/x"
 
 

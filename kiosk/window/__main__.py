@@ -1,0 +1,5 @@
+import sys
+
+from kiosk.window.main import main
+
+sys.exit(main())
