@@ -102,7 +102,7 @@ def _dispatch(state: State, event: on.Any) -> Step:
         case on.SaleAbandoned():
             return closing.given_up(state, "abandoned")
         case on.Restarted():
-            return payment.resume(state) if state.payment is not None else closing.resume(state)
+            return _resume(state)
         case _:
             return _passing(state, event)
 
@@ -132,7 +132,7 @@ def _passing(state: State, event: on.Passing | on.LanguageChosen) -> Step:
             return Step(replace(state, catalogue=catalogue))
         case on.JournalChanged(reason):
             after = replace(state, health=replace(state.health, journal=reason))
-            return Step(after, (do.CallStaff("journal"),) if reason else ())
+            return Step(after, (do.CallStaff("journal"),)) if reason else _resume(after)
         case on.TimerElapsed(name):
             return _elapsed(state, name)
         case on.PromptClosed():
@@ -208,7 +208,12 @@ def _hal(state: State, event: on.HalChanged) -> Step:
     after = replace(state, health=replace(state.health, hal=event.connected))
     if not event.connected or event.resumed:
         return Step(after)
-    return payment.resume(after) if after.payment is not None else closing.resume(after)
+    return _resume(after)
+
+
+def _resume(state: State) -> Step:
+    """What happened meanwhile is not known, or could not be recorded: ask, and do again what may be done again."""
+    return payment.resume(state) if state.payment is not None else closing.resume(state)
 
 
 def _elapsed(state: State, name: str) -> Step:
@@ -238,8 +243,9 @@ def _waits_for_customer(state: State) -> bool:
 
 
 def _timers(before: State, event: on.Any, after: State) -> tuple[do.Any, ...]:
-    """What the step starts and stops. A process that has just come up has no clock running yet."""
-    ran = {} if isinstance(event, on.Restarted) else _clocks(before)
+    """What the step starts and stops. A process that has just come up has no clock running yet; and what a clock led
+    to while the journal took no records did not happen, so that it runs again."""
+    ran = {} if isinstance(event, on.Restarted) or event == on.JournalChanged("") else _clocks(before)
     runs = _clocks(after)
     anew = {"idle"} if before.stage != after.stage or isinstance(event, _SIGNS_OF_LIFE) else set()
     return (

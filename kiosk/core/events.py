@@ -231,7 +231,8 @@ class CatalogueChanged(Event, frozen=True, tag="catalogue_changed"):
 
 
 class JournalChanged(Event, frozen=True, tag="journal_changed"):
-    """Why no record can be made, in words for the technician; empty when records can be made again."""
+    """Why no record can be made, in words for the technician; empty when records can be made again: what could not
+    be recorded did not happen, so the open sale is taken up as after a restart."""
 
     reason: str
 

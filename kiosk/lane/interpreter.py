@@ -130,10 +130,11 @@ class Lane:
         body = entry(event, effects, after, sealed(state, event, after))
         actor = _CUSTOMER if isinstance(event, _BY_CUSTOMER) else _SYSTEM
         typ = type(event).__struct_config__.tag
+        begins = _begins(state, after)
         try:
-            if state.sale is None and not isinstance(event, on.Restarted) and not self._journal.reserve_ok():
+            if begins and not self._journal.reserve_ok():
                 raise AppendFailed("the disk is almost full; no new sale is begun")
-            self._journal.append(str(typ), body, actor, finishing=state.sale is not None)
+            self._journal.append(str(typ), body, actor, finishing=not begins)
         except JournalError as error:
             _log.error("journal: %s", error)
             self._apply(state, on.JournalChanged(str(error)), 0)
@@ -153,7 +154,7 @@ class Lane:
     def _tend(self) -> None:
         """Nothing has happened for a while: what the journal likes to do while nobody waits."""
         state = self._published.state
-        if state.sale is not None:
+        if state.sale is not None and not state.health.journal:
             return
         began = time.monotonic()
         try:
@@ -164,3 +165,9 @@ class Lane:
         if failed != state.health.journal:
             self._apply(state, on.JournalChanged(failed), 0)
         _log.debug("tended the journal in %.1f ms", (time.monotonic() - began) * 1000)
+
+
+def _begins(before: State, after: State) -> bool:
+    """Whether a new sale is opened; also by a scan over the last customer's thank-you."""
+    opened = after.sale.sale_id if after.sale is not None else ""
+    return bool(opened) and (before.sale is None or before.sale.sale_id != opened)

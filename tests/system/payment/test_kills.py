@@ -29,7 +29,7 @@ from tests.system.payment.till import (
 
 pytestmark = pytest.mark.system
 
-KILLS = int(os.environ.get("KASSA_KILLS", "10"))
+KILLS = int(os.environ.get("KASSA_KILLS", "5"))
 SEED = int(os.environ.get("KASSA_SEED", "1"))
 PAYMENT_S = 0.06
 """A whole payment takes about this long; the moments are spread over a little more."""
