@@ -17,7 +17,6 @@ from cloud import catalogues, devices, keys, shops
 from cloud.clock import now_ms
 from cloud.config import Config, load
 from cloud.rebuild import rebuild as rebuild_projection
-from cloud.server import Server
 from cloud.sources import read_products
 from cloud.store import BadDatabase, Busy, Store
 from kiosk.records.catalogue import CatalogueError
@@ -71,6 +70,8 @@ def serve(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="0: any free one.")] = None,
 ) -> None:
     """Serve devices and the operator's pages until SIGTERM or SIGINT."""
+    from cloud.server import Server  # the web stack is of no use to the other commands, and takes 0.7 s
+
     settings = _config(config, data, port)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

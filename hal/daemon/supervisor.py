@@ -15,7 +15,7 @@ from hal.transports import DeviceGone
 
 BACKOFF_FIRST_S = 0.2
 BACKOFF_LAST_S = 5.0
-STEADY_S = 10.0
+STEADY_S = 2.0
 """A device that was served this long is healthy again: its next reopening begins with the short wait."""
 PATH_POLL_S = 0.1
 """One stat call each time: cheap enough to notice a plug within 0.3 s without an inotify of our own."""

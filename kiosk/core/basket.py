@@ -9,6 +9,9 @@ from kiosk.core import tax
 from kiosk.records.sale import Currency, Line, Price, Product, Quantity, Sale
 
 MAX_LINES = 500
+MAX_LINES_BYTES = 512 * 1024
+"""As JSON. The whole sale stands in one record, which has a limit: half of it is left to tenders and all the rest, so
+that a sale that can be paid can also be recorded as paid."""
 
 
 def gross_minor(product: Product, quantity: Quantity, currency: Currency) -> int:
@@ -44,6 +47,12 @@ def with_lines(sale: Sale, lines: Sequence[Line]) -> Sale:
     every = [*sale.lines, *lines]
     taxes = tax.totals(every, prices_include_tax=sale.prices_include_tax, rule=sale.rounding_rule)
     return replace(sale, lines=every, taxes=taxes, total_minor=tax.amount_due(taxes))
+
+
+def has_room(sale: Sale, lines: Sequence[Line]) -> bool:
+    """Whether the sale can take these lines as well."""
+    every = [*sale.lines, *lines]
+    return len(every) <= MAX_LINES and len(msgspec.json.encode(every)) <= MAX_LINES_BYTES
 
 
 def paid_minor(sale: Sale) -> int:

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from kiosk.core import closing, payment, scanning
 from kiosk.core import effects as do
 from kiosk.core import events as on
-from kiosk.core.state import CancelAsked, HelpCalled, Receipt, State, StillThere
+from kiosk.core.screen import screen
+from kiosk.core.state import CancelAsked, HelpCalled, Receipt, State, StillThere, TimerName
 from kiosk.core.steps import Step, stay
 from kiosk.records.sale import Sale
 
@@ -27,12 +28,15 @@ _SIGNS_OF_LIFE = (
     on.RemoveTouched,
     on.PromptClosed,
 )
+UNCLEAR_S = 60
+"""How long the customer stands before an unclear payment until staff are called, whatever the reason."""
 
 
 def step(state: State, event: on.Any) -> Step:
     """What the event makes of the state, and what is to be done. Unknown places for an event change nothing."""
     taken = _dispatch(_answered(state, event), event)
-    return Step(taken.state, (*taken.effects, *_timers(state, event, taken.state)))
+    after = _not_asked_in_vain(taken.state)
+    return Step(after, (*taken.effects, *_timers(state, event, after)))
 
 
 def durable_part(state: State) -> tuple[Sale | None, str, Receipt | None, str, int, int]:
@@ -144,6 +148,13 @@ def _answered(state: State, event: on.Any) -> State:
     return state
 
 
+def _not_asked_in_vain(state: State) -> State:
+    """The lane went on by itself, for instance since there is paper again: nobody has to answer any more."""
+    if isinstance(state.prompt, StillThere) and not _waits_for_customer(state):
+        return replace(state, prompt=None)
+    return state
+
+
 def _progressed(state: State, event: on.PaymentProgressed) -> Step:
     if state.payment is None or state.payment.tender_id != event.tender_id:
         return stay(state)
@@ -201,12 +212,15 @@ def _elapsed(state: State, name: str) -> Step:
     match name:
         case "query" | "ending":
             return payment.timer(state, name)
+        case "unclear" if screen(state) == "checking":
+            return payment.unclear_too_long(state)
         case "idle" if state.stage == "scanning" and state.sale is None:
             return Step(closing.next_customer(state))
         case "idle" if _waits_for_customer(state) and not isinstance(state.prompt, StillThere):
             return Step(replace(state, prompt=StillThere(state.shop.answer_s)))
         case "answer" if isinstance(state.prompt, StillThere):
-            return Step(replace(state, prompt=None), (do.GiveUp() if state.stage != "receipt" else do.Finish(),))
+            unpaid = state.stage in ("scanning", "choosing")
+            return Step(replace(state, prompt=None), (do.GiveUp() if unpaid else do.Finish(),))
         case "thanks" if state.stage == "thanks":
             return Step(state, (do.Finish(),))
         case _:
@@ -214,26 +228,32 @@ def _elapsed(state: State, name: str) -> Step:
 
 
 def _waits_for_customer(state: State) -> bool:
-    """Never while a payment is open: that clock belongs to the terminal."""
-    return state.stage in ("scanning", "choosing", "receipt") and state.payment is None
+    """Never while a payment is open: that clock belongs to the terminal. Also where a receipt does not come out: who
+    went without it must not leave the lane closed to the next customer."""
+    asked = state.stage in ("scanning", "choosing", "receipt") or screen(state) == "print_trouble"
+    return asked and state.payment is None
 
 
 def _timers(before: State, event: on.Any, after: State) -> tuple[do.Any, ...]:
-    """The clocks that follow from where the state went."""
-    timers: list[do.Any] = []
-    asked = isinstance(after.prompt, StillThere)
-    if _waits_for_customer(after) and not asked:
-        moved = before.stage != after.stage or not _waits_for_customer(before)
-        if moved or isinstance(event, _SIGNS_OF_LIFE):
-            timers.append(do.StartTimer("idle", after.shop.idle_s))
-    elif _waits_for_customer(before) and not asked:
-        timers.append(do.StopTimer("idle"))
-    if asked and not isinstance(before.prompt, StillThere):
-        timers.append(do.StartTimer("answer", after.shop.answer_s))
-    elif isinstance(before.prompt, StillThere) and not asked:
-        timers.append(do.StopTimer("answer"))
-    if after.stage == "thanks" and before.stage != "thanks":
-        timers.append(do.StartTimer("thanks", after.shop.thanks_s))
-    elif before.stage == "thanks" and after.stage != "thanks":
-        timers.append(do.StopTimer("thanks"))
-    return tuple(timers)
+    """What the step starts and stops. A process that has just come up has no clock running yet."""
+    ran = {} if isinstance(event, on.Restarted) else _clocks(before)
+    runs = _clocks(after)
+    anew = {"idle"} if before.stage != after.stage or isinstance(event, _SIGNS_OF_LIFE) else set()
+    return (
+        *(do.StartTimer(name, after_s) for name, after_s in runs.items() if name not in ran or name in anew),
+        *(do.StopTimer(name) for name in ran if name not in runs),
+    )
+
+
+def _clocks(state: State) -> dict[TimerName, int]:
+    """The clocks that follow from where the lane is, in seconds."""
+    clocks: dict[TimerName, int] = {}
+    if isinstance(state.prompt, StillThere):
+        clocks["answer"] = state.shop.answer_s
+    elif _waits_for_customer(state):
+        clocks["idle"] = state.shop.idle_s
+    if screen(state) == "checking":
+        clocks["unclear"] = UNCLEAR_S
+    if state.stage == "thanks":
+        clocks["thanks"] = state.shop.thanks_s
+    return clocks

@@ -99,7 +99,8 @@ def resume(state: State) -> Step:
         if state.sale.fiscal is None:
             return Step(state, (do.Fiscalise(state.sale),))
         return Step(state, (do.CloseSale(),))
-    if state.stage == "printing" and state.receipt is not None and not state.receipt.outcome:
+    # Also when it was in doubt: perhaps only because the daemon could not be asked at that moment.
+    if state.stage == "printing" and state.receipt is not None and state.receipt.outcome in ("", "uncertain"):
         return Step(state, (do.AskPrint(state.receipt.job_id),))
     return stay(state)
 

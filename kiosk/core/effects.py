@@ -1,9 +1,8 @@
 """What to do, in the imperative. The lane performs them after the event is durable; results come back as events."""
 
-from typing import Literal
-
 import msgspec
 
+from kiosk.core.state import TimerName
 from kiosk.records.sale import Sale
 
 
@@ -81,12 +80,12 @@ class Finish(Effect, frozen=True, tag="finish"):
 class StartTimer(Effect, frozen=True, tag="start_timer"):
     """(Re)start a named timer. Answer: TimerElapsed."""
 
-    name: Literal["idle", "answer", "thanks", "query", "ending"]
+    name: TimerName
     after_s: int
 
 
 class StopTimer(Effect, frozen=True, tag="stop_timer"):
-    name: Literal["idle", "answer", "thanks", "query", "ending"]
+    name: TimerName
 
 
 class CallStaff(Effect, frozen=True, tag="call_staff"):

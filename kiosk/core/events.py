@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from kiosk.core.state import Catalogue, DeviceHealth, DeviceName
+from kiosk.core.state import Catalogue, DeviceHealth, DeviceName, TimerName
 from kiosk.records.sale import CardReferences, Fiscal, Product
 
 
@@ -237,7 +237,7 @@ class JournalChanged(Event, frozen=True, tag="journal_changed"):
 
 
 class TimerElapsed(Event, frozen=True, tag="timer_elapsed"):
-    name: Literal["idle", "answer", "thanks", "query", "ending"]
+    name: TimerName
 
 
 Durable = (

@@ -43,8 +43,13 @@ def prepared(state: State, event: on.TerminalPrepared) -> Step:
     tender = _current(state, event.tender_id)
     if tender is None or tender.state != "open":
         return stay(state)
-    after = _with(state, replace(tender, state="intent", witness=event.witness), phase="charging")
-    return Step(after, (do.Charge(tender.tender_id, tender.requested_minor, _currency(state), event.witness),))
+    asked = state.payment is not None and state.payment.phase == "aborting"
+    after = _with(
+        state, replace(tender, state="intent", witness=event.witness), phase="aborting" if asked else "charging"
+    )
+    charge = do.Charge(tender.tender_id, tender.requested_minor, _currency(state), event.witness)
+    # Stopped by the terminal and not here: whether nothing is charged is then in its answer, and in the journal.
+    return Step(after, (charge, do.AbortPayment(tender.tender_id)) if asked else (charge,))
 
 
 def not_prepared(state: State, event: on.TerminalNotPrepared) -> Step:
@@ -114,7 +119,8 @@ def queried(state: State, event: on.PaymentQueried) -> Step:
         return stay(state)
     match event.answer:
         case "in_progress":
-            return Step(_phase(state, "charging"), (do.StartTimer("query", RETRY_UNKNOWN_S),))
+            asked = state.payment is not None and state.payment.phase == "aborting"
+            return Step(state if asked else _phase(state, "charging"), (do.StartTimer("query", RETRY_UNKNOWN_S),))
         case "approved":
             if event.card is None:
                 return _call_staff(state, tender)
@@ -141,6 +147,13 @@ def timer(state: State, name: str) -> Step:
     return stay(state)
 
 
+def unclear_too_long(state: State) -> Step:
+    """The customer has stood there long enough: somebody comes, also when the terminal never answers at all."""
+    if state.payment is None or state.payment.staff:
+        return stay(state)
+    return Step(replace(state, payment=replace(state.payment, staff=True)), (do.CallStaff("payment_unclear"),))
+
+
 def terminal_is_back(state: State) -> Step:
     """The terminal answers again: if a payment is unclear, ask now instead of at the next timer."""
     tender = _under_way(state)
@@ -161,6 +174,8 @@ def resume(state: State) -> Step:
 
 def abort(state: State) -> Step:
     """The customer wants out. The result decides, and may still be an approval."""
+    if state.payment is not None and state.payment.phase == "preparing":
+        return Step(_phase(state, "aborting"))
     if state.payment is None or state.payment.phase != "charging":
         return stay(state)
     return Step(_phase(state, "aborting"), (do.AbortPayment(state.payment.tender_id),))

@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from kiosk.core import effects as do
 from kiosk.core import events as on
-from kiosk.core.basket import MAX_LINES, make_line, with_lines
+from kiosk.core.basket import has_room, make_line, with_lines
 from kiosk.core.closing import next_customer
 from kiosk.core.state import ItemNotFound, NotForSale, Prompt, Refused, ScanNotNow, State
 from kiosk.core.steps import Step, stay
@@ -26,11 +26,11 @@ def item(state: State, event: on.ItemScanned) -> Step:
     if product.code_kind != "gtin" or product.unit != "each" or product.kind != "item":
         return _say(_awake(state), NotForSale(product.name))
     sale = state.sale if state.sale is not None else _open(state, event, language)
-    if len(sale.lines) + 2 > MAX_LINES:
-        return Step(_awake(state), (do.CallStaff("basket_full"),))
     lines = [_line(sale, product, event, event.line_id)]
     if event.deposit is not None:
         lines.append(_line(sale, event.deposit, event, event.deposit_line_id, parent=event.line_id))
+    if not has_room(sale, lines):
+        return Step(_awake(state), (do.CallStaff("basket_full"),))
     opened = state.sale is None
     after = replace(
         state,

@@ -23,7 +23,7 @@ Screen = Literal[
 def screen(state: State) -> Screen:
     """The one screen for this state; `state.prompt` lies over it."""
     if state.stage == "idle":
-        if state.health.journal or not state.catalogue.version or not _can_read(state):
+        if state.health.journal or not state.catalogue.version or not can_scan(state):
             return "out_of_service"
         return "attract"
     if state.health.journal and state.stage != "thanks":
@@ -48,7 +48,7 @@ def screen(state: State) -> Screen:
             return "thanks"
 
 
-def _can_read(state: State) -> bool:
+def can_scan(state: State) -> bool:
     return state.health.hal and state.health.scanner.usable
 
 

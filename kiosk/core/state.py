@@ -11,6 +11,7 @@ import msgspec
 from kiosk.records.sale import Currency, Sale
 
 DeviceName = Literal["scanner", "printer", "terminal"]
+TimerName = Literal["idle", "answer", "thanks", "query", "ending", "unclear"]
 
 
 class Base(msgspec.Struct, frozen=True):
@@ -85,7 +86,7 @@ class Payment(Base, frozen=True):
     progress: str = "connecting"
     text: str = ""
     staff: bool = False
-    """True once the terminal's record could not settle the question and staff were called."""
+    """True once staff were called: the terminal's record could not settle the question, or took too long."""
 
 
 class Receipt(Base, frozen=True):
@@ -119,7 +120,7 @@ class HelpCalled(Base, frozen=True, tag="help_called"):
 
 
 class StillThere(Base, frozen=True, tag="still_there"):
-    """`answer_s` seconds to answer, then the basket is given up."""
+    """`answer_s` seconds to answer, then the basket is given up; once paid, the sale ends without a receipt."""
 
     answer_s: int
 

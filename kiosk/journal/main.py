@@ -230,8 +230,8 @@ def _identity(path: Path) -> str:
     """SubjectPublicKeyInfo in base64, out of a PEM file, as `kassa-provision enrol` writes it."""
     try:
         key = load_pem_public_key(_read(path))
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise BadInput(f"{path}: a public key in PEM is expected: {error}") from None
+    except (ValueError, UnsupportedAlgorithm):
+        raise BadInput(f"{path}: is no public key in PEM, as `kassa-provision enrol` writes it") from None
     return b64(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
 
 

@@ -7,6 +7,7 @@ known is said to be unknown, never guessed.
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, Protocol
 
 from asyncvarlink import VarlinkErrorReply
@@ -23,6 +24,7 @@ from kiosk.records.sale import CardReferences
 _log = logging.getLogger("kassa.lane.hardware")
 
 Post = Callable[[object, int], None]
+CLAIM_S = 2.0
 
 
 class Encoder(Protocol):
@@ -54,6 +56,8 @@ class Hardware:
                 await self.client.enable(self._scanner, enabled=True)
             except HalGone:
                 _log.info("the scanner is enabled at the next connect")
+            except VarlinkErrorReply as error:  # the other devices are served all the same
+                _log.error("the scanner cannot be enabled: %s", error)
             await asyncio.Event().wait()
 
     def perform(self, effect: do.Any) -> bool:
@@ -133,6 +137,7 @@ class Hardware:
 
     async def _prepare(self, tender_id: str) -> None:
         try:
+            await self._terminal_held()
             witness = await self.client.prepare(self._terminal)
         except (HalGone, VarlinkErrorReply) as error:
             self._post(on.TerminalNotPrepared(tender_id, _reason(error)))
@@ -174,6 +179,7 @@ class Hardware:
             return  # the answer under way is as good
         self._querying.add(tender_id)
         try:
+            await self._terminal_held()
             answer = await self.client.query(
                 self._terminal, tender_id, query.amount_minor, query.currency, query.witness
             )
@@ -183,6 +189,13 @@ class Hardware:
         finally:
             self._querying.discard(tender_id)
         self._post(_queried(tender_id, answer))
+
+    async def _terminal_held(self) -> None:
+        """A daemon that has just come tells its events before the terminal is claimed again. When the time is over
+        the call itself says what is missing."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLAIM_S):
+                await self.client.held(self._terminal)
 
     async def _print(self, job: do.PrintReceipt) -> None:
         try:

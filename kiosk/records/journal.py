@@ -17,7 +17,7 @@ from kiosk.records.canonical import NotCanonical, canonical, parse
 SCHEMA = 1
 VERSION = 1
 GENESIS = "0" * 64
-MAX_RECORD_BYTES = 256 * 1024
+MAX_RECORD_BYTES = 1024 * 1024
 _SIGNATURE_CONTEXT = b"kassa journal record v1\x00"
 
 

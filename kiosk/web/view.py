@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from kiosk.core.screen import Screen, card_offered, print_offered, screen
+from kiosk.core.screen import Screen, can_scan, card_offered, print_offered, screen
 from kiosk.core.state import HelpCalled, ItemNotFound, NotForSale, PaymentFailed, Prompt, Refused, State, StillThere
 from kiosk.i18n import LANGUAGES, N_, Translator, html_lang, pick, resolve, translator
 from kiosk.lane.port import Published
@@ -10,6 +10,8 @@ from kiosk.web import words as say
 from kiosk.web.basket import item_count, rows
 from kiosk.web.qr import qr_svg, receipt_address
 
+PAID_FOR = ("receipt", "printing", "thanks")
+"""Stages with nothing left to lose but the receipt."""
 CANCELLABLE = ("scan", "basket", "pay")
 WITH_TOTAL = ("scan", "basket", "pay", "card", "checking", "closing", "receipt", "printing", "print_trouble")
 STOPPABLE = frozenset(
@@ -83,7 +85,8 @@ def context(published: Published) -> dict[str, object]:
         "rows": rows(sale, words) if name == "basket" else [],
         "items": item_count(sale),
         "notices": _notices(state, name, words),
-        "prompt": prompt_view(state.prompt, words) if state.prompt is not None else None,
+        "prompt": prompt_view(state.prompt, words, paid=state.stage in PAID_FOR) if state.prompt is not None else None,
+        "can_scan": can_scan(state),
         "card_offered": card_offered(state),
         "print_offered": print_offered(state),
         "qr_offered": bool(state.shop.receipt_url) and sale is not None,
@@ -99,7 +102,7 @@ def languages(state: State) -> list[Language]:
     return [Language(code, html_lang(key), LANGUAGES[key]) for key, code in reversed(offered.items())]
 
 
-def prompt_view(prompt: Prompt, words: Translator) -> PromptView:
+def prompt_view(prompt: Prompt, words: Translator, *, paid: bool = False) -> PromptView:
     t = words.t
     match prompt:
         case ItemNotFound(text=text, why=why):
@@ -120,6 +123,8 @@ def prompt_view(prompt: Prompt, words: Translator) -> PromptView:
             return PromptView("help_called", "staff", t(N_("Staff have been called")), t(body))
         case StillThere(answer_s=seconds):
             body = N_("Without an answer your basket is cleared.")
+            if paid:
+                body = N_("Your purchase is paid. Without an answer it ends without a receipt.")
             return PromptView("still_there", "hand", t(N_("Are you still there?")), t(body), seconds=seconds)
         case PaymentFailed(reason=reason):
             body = t(say.FAILURES.get(say.SAME_FAILURE.get(reason, reason), say.FAILURE))
@@ -209,7 +214,8 @@ def _card(state: State, words: Translator) -> dict[str, object]:
         step = say.ABORTING
     elif payment.phase == "confirming":
         step = say.CONFIRMING
-    stoppable = payment.phase in ("preparing", "charging") and payment.progress in STOPPABLE
+    # Not while it is being prepared: nothing has been sent yet that could be stopped, and the button would do nothing.
+    stoppable = payment.phase == "charging" and payment.progress in STOPPABLE
     text = payment.text if payment.phase == "charging" else ""
     return {"step": words.t(step.title), "art_name": step.art, "stoppable": stoppable, "terminal_text": text}
 
@@ -220,6 +226,8 @@ def _print_trouble(state: State) -> str:
         return say.PRINTER[printer.reason]
     if receipt is not None and receipt.outcome == "uncertain":
         return say.PRINTER["uncertain"]
+    if printer.usable:  # whatever it was, it is over; the receipt has still not come out
+        return say.TITLES["print_trouble"]
     return say.PRINTER.get(receipt.reason, say.PRINTER_OTHER) if receipt is not None else say.PRINTER_OTHER
 
 

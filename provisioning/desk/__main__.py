@@ -1,6 +1,7 @@
 """`make run`: HAL, kiosk, sync, cloud and bench as separate processes, and the lane's window if there is a display."""
 
 import argparse
+import asyncio
 import json
 import os
 import signal
@@ -8,8 +9,10 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from kiosk.api.client import LaneClient
 from provisioning.desk.files import (
     SHOP_NAME,
     Folders,
@@ -71,6 +74,8 @@ class Desk:
         )
         if shown:
             self._start("window", [str(BIN / "kassa-window"), "--url-file", str(address), "--size", WINDOW])
+        if not asyncio.run(sells(folders.run / "lane.sock", READY_S)):
+            raise StartFailed(f"the lane does not open; see {folders.log}")
         self.say("ready", "", f"after {time.monotonic() - self._began:.1f} s; Ctrl-C ends everything")
 
     def down(self) -> None:
@@ -104,26 +109,46 @@ class Desk:
     def _stock_and_enrol(self, cloud_url: str) -> None:
         """Once: publish the sample shop, and enrol this lane with a one-time token. Both are kept from then on."""
         stocked = self._folders.cloud / "stocked"
-        if not stocked.exists():
-            self._once(["kassa-cloud", "catalogue", "publish", str(self._arguments.shop), "--shop", SHOP_NAME])
-            stocked.touch()
-        if not (self._folders.lane / "enrolment.json").exists():
-            answer = self._once(["kassa-cloud", "token", "--shop", SHOP_NAME, "--reg", "1", "--json"])
-            token = json.loads(answer)["token"]
-            self._once(
-                ["kassa-provision", "enrol", "--backend", cloud_url, "--state", str(self._folders.lane)], token=token
-            )
+        with ThreadPoolExecutor() as side_by_side:
+            work = []
+            if not stocked.exists():
+                work.append(side_by_side.submit(self._stock, stocked))
+            if not (self._folders.lane / "enrolment.json").exists():
+                work.append(side_by_side.submit(self._enrol, cloud_url))
+            for done in work:
+                done.result()
 
-    def _once(self, command: list[str], token: str = "") -> str:
+    def _stock(self, stocked: Path) -> None:
+        self._once(["kassa-cloud", "catalogue", "publish", str(self._arguments.shop), "--shop", SHOP_NAME])
+        stocked.touch()
+
+    def _enrol(self, cloud_url: str) -> None:
+        answer = self._once(["kassa-cloud", "token", "--shop", SHOP_NAME, "--reg", "1", "--json"])
+        state = str(self._folders.lane)
+        command = ["kassa-provision", "enrol", "--backend", cloud_url, "--state", state, "--token", "-"]
+        self._once(command, json.loads(answer)["token"])
+
+    def _once(self, command: list[str], given: str = "") -> str:
+        """Run a command to its end; `given` on its standard input, where other users do not see it."""
         program, *rest = command
         if program == "kassa-cloud":
             rest += ["--data", str(self._folders.cloud)]
-        if token:
-            rest += ["--token", token]
-        done = subprocess.run([str(BIN / program), *rest], capture_output=True, text=True, check=False)
+        done = subprocess.run([str(BIN / program), *rest], input=given, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise StartFailed(f"{program} {rest[0]} failed:\n{done.stderr.strip()}")
         return done.stdout
+
+
+async def sells(socket: Path, timeout_s: float) -> bool:
+    """Whether the lane opens within the time: devices there, catalogue there, a customer could scan. The lane has no
+    stream of its status, so it is asked."""
+    deadline = time.monotonic() + timeout_s
+    async with await LaneClient.connect(socket) as lane:
+        while (await lane.status()).screen == "out_of_service":
+            if time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(0.05)
+    return True
 
 
 def parse() -> argparse.Namespace:

@@ -74,6 +74,7 @@ kind = "printer"
 model = "escpos"
 host = "127.0.0.1"
 port = {devices["printer"]}
+code_pages = ["CP858", "CP866"]
 
 [[device]]
 id = "terminal"

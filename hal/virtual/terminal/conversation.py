@@ -274,6 +274,7 @@ class Conversation:
                 refused = unprinted if not final else 0
         except LineLost:
             if not final:
+                await asyncio.sleep(terminal.profile.late_s)
                 terminal.unacknowledged(entry)
             raise
         if refused:

@@ -21,12 +21,15 @@ class Profile:
 
     unacknowledged: what happens to an authorised payment whose 04 0F the register never acknowledged: it
         "stands", or the terminal "reverses" it by itself. The specification allows both readings.
+    late_s: how long after a lost line that is decided. The terminal hears nothing of a pulled cable, and goes on
+        waiting for its acknowledgement, while the register may already be there again on a new connection.
     print_final: the payment is final only when the print lines or blocks after 04 0F are acknowledged too.
     auto: what every customer does, without anybody tapping a card; None waits for `tap`.
     restart_numbers: trace and receipt numbers start again after an end of day.
     """
 
     unacknowledged: Literal["stands", "reverses"] = "reverses"
+    late_s: float = 0.0
     print_final: bool = False
     auto: Outcome | None = None
     auto_delay_s: float = 0.0
@@ -45,6 +48,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "auto_delay_s": (0, 600),
     "card_timeout_s": (0.01, 600),
     "slow_s": (0, 600),
+    "late_s": (0, 60),
     "host_s": (0, 600),
     "t3_s": (0.01, 60),
     "status_every_s": (0.01, 600),

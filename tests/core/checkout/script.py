@@ -60,12 +60,13 @@ def ready_state(**changes: object) -> State:
 
 
 class Script:
-    """Plays events against `step`, keeps the journal, and can replay it."""
+    """Plays events against `step`, keeps the journal, and can replay it. `effects`, `timers`: of the last event."""
 
     def __init__(self, state: State | None = None) -> None:
         self.state = state if state is not None else ready_state()
         self.journal: list[on.Any] = []
         self.effects: list[do.Any] = []
+        self.timers: list[do.Any] = []
         self._line = 0
 
     def play(self, *events: on.Any) -> list[do.Any]:
@@ -76,6 +77,7 @@ class Script:
                 self.journal.append(event)
             self.state = taken.state
             self.effects = [e for e in taken.effects if not isinstance(e, do.StartTimer | do.StopTimer)]
+            self.timers = [e for e in taken.effects if isinstance(e, do.StartTimer | do.StopTimer)]
         return self.effects
 
     def scan(self, item: Product | None = None, deposit: Product | None = None) -> list[do.Any]:

@@ -4,7 +4,7 @@ import pytest
 
 from kiosk.core import effects as do
 from kiosk.core import events as on
-from kiosk.core.checkout import durable_part
+from kiosk.core.checkout import UNCLEAR_S, durable_part
 from kiosk.core.screen import screen
 from kiosk.core.state import DeviceHealth, PaymentFailed
 from kiosk.records.sale import Fiscal
@@ -119,6 +119,27 @@ def test_staff_are_called_once_and_the_terminal_is_asked_on() -> None:
     assert s.play(answer("unknown")) == []
     assert s.state.payment is not None
     assert s.state.payment.staff
+
+
+def test_staff_are_called_also_when_the_terminal_never_answers() -> None:
+    s = charged()
+    s.play(on.PaymentLost("t1", sent=True, reason="line_lost"))
+    assert do.StartTimer("unclear", UNCLEAR_S) in s.timers
+    s.play(answer("unreachable"))
+    assert s.play(on.TimerElapsed("unclear")) == [do.CallStaff("payment_unclear")]
+    assert s.play(on.TimerElapsed("unclear")) == []
+    assert s.state.payment is not None
+    assert s.state.payment.staff
+    s.play(answer("not_charged"))
+    assert do.StopTimer("unclear") in s.timers
+    assert s.play(on.TimerElapsed("unclear")) == []
+
+
+def test_a_restart_does_not_forget_to_call_staff() -> None:
+    s = charged()
+    s.play(on.PaymentLost("t1", sent=True, reason="line_lost"))
+    s.restart()
+    assert do.StartTimer("unclear", UNCLEAR_S) in s.timers
 
 
 def test_the_terminals_return_is_used_at_once() -> None:

@@ -3,9 +3,11 @@
 from kiosk.core import effects as do
 from kiosk.core import events as on
 from kiosk.core.basket import due_minor, grouped
+from kiosk.core.checkout import durable_part
 from kiosk.core.screen import screen
 from kiosk.core.state import (
     CancelAsked,
+    DeviceHealth,
     HelpCalled,
     ItemNotFound,
     NotForSale,
@@ -15,7 +17,7 @@ from kiosk.core.state import (
     StillThere,
 )
 from kiosk.records.sale import Fiscal
-from tests.core.checkout.script import PANT, Script, product
+from tests.core.checkout.script import PANT, READY, Script, product
 
 
 def test_three_items_paid_by_card_and_printed() -> None:
@@ -172,6 +174,45 @@ def test_idle_is_warned_and_any_sign_of_life_answers() -> None:
     assert s.state.sale is None
 
 
+def test_whoever_leaves_without_the_receipt_does_not_close_the_lane_to_the_next() -> None:
+    s = Script()
+    s.scan()
+    s.to_receipt()
+    s.play(on.ReceiptChosen("print", "{}", "j1"))
+    s.play(on.DeviceChanged("printer", DeviceHealth("fault", "paper_out")))
+    assert do.StartTimer("idle", 60) in s.timers
+    s.play(on.TimerElapsed("idle"))
+    assert s.state.prompt == StillThere(25)
+    assert s.play(on.TimerElapsed("answer")) == [do.Finish()]
+    s.play(on.SaleFinished())
+    assert (s.state.stage, s.state.sale) == ("idle", None)
+
+
+def test_nobody_is_asked_any_more_when_the_receipt_comes_out_after_all() -> None:
+    s = Script()
+    s.scan()
+    s.to_receipt()
+    s.play(on.ReceiptChosen("print", "{}", "j1"))
+    s.play(on.DeviceChanged("printer", DeviceHealth("fault", "paper_out")), on.TimerElapsed("idle"))
+    s.play(on.DeviceChanged("printer", READY))
+    assert s.state.prompt is None
+    assert do.StopTimer("answer") in s.timers
+
+
+def test_a_restart_starts_the_clocks_again() -> None:
+    """Else what the last customer left stays for the next."""
+    s = Script()
+    s.scan()
+    s.restart()
+    assert do.StartTimer("idle", 60) in s.timers
+    s.to_receipt()
+    s.restart()
+    assert do.StartTimer("idle", 60) in s.timers
+    s.play(on.ReceiptChosen("none", "{}", ""))
+    s.restart()
+    assert do.StartTimer("thanks", 8) in s.timers
+
+
 def test_a_basket_is_never_cleared_while_a_payment_is_open() -> None:
     s = Script()
     s.scan()
@@ -224,6 +265,18 @@ def test_stopping_a_payment_is_quiet_and_may_come_too_late() -> None:
     s.to_charge("t2")
     s.play(on.BackTouched())
     assert s.approve("t2") == [do.ConfirmPayment("t2", 7)]
+
+
+def test_stopping_before_the_terminal_was_asked_stops_it_as_soon_as_it_is() -> None:
+    s = Script()
+    s.scan()
+    s.play(on.PayTouched(), on.PayChosen("t1"))
+    assert s.play(on.BackTouched()) == []
+    charge = do.Charge("t1", 1250, "DKK", "witness")
+    assert s.play(on.TerminalPrepared("t1", "witness")) == [charge, do.AbortPayment("t1")]
+    s.play(on.PaymentDeclined("t1", 9, "cancelled", "aborted", "6C"))
+    assert (screen(s.state), s.state.prompt) == ("pay", None)
+    assert durable_part(s.replayed()) == durable_part(s.state)
 
 
 def test_a_print_in_doubt_is_offered_again_as_a_copy_and_only_so_often() -> None:

@@ -94,8 +94,11 @@ def test_the_wrong_keys_are_not_taken(enrolled: TestLane, capsys: pytest.Capture
         (["verify", "{folder}/anchor", "--keys", "{folder}"], "anchor is not a Kassa journal: it is no SQLite file"),
         (["verify", "{folder}", "--keys", "{folder}"], "is no exported journal"),
         (["verify", "{journal}", "--keys", "{folder}/none"], "enrolment.json: No such file or directory"),
-        (["verify", "{journal}", "--keys", "{folder}", "--identity-key", "{folder}/anchor"], "is no base64"),
-        (["verify", "{journal}", "--keys", "{folder}", "--identity-key", "{folder}/cosign.pub"], "is no public key"),
+        (["verify", "{journal}", "--keys", "{folder}", "--identity-key", "{folder}/anchor"], "is no public key in PEM"),
+        (
+            ["verify", "{journal}", "--keys", "{folder}", "--identity-key", "{folder}/cosign.pub"],
+            "is no public key in PEM",
+        ),
         (["verify", "{journal}", "--keys", "{folder}", "--cosign-key", "{folder}/anchor"], "counter-signing key"),
         (["show", "{folder}"], "is no file"),
         (["show", "{journal}", "--last", "0"], "--last"),

@@ -8,7 +8,7 @@ import pytest
 
 from kiosk.journal.errors import Damaged, Locked, Refused, WrongJournal
 from kiosk.records.identity import check_certificate, identity_public
-from kiosk.records.journal import GENESIS, Head, check_signature, follow
+from kiosk.records.journal import GENESIS, MAX_RECORD_BYTES, Head, check_signature, follow
 from tests.core.journal.lane import CUSTOMER, TestLane, fill
 
 
@@ -206,7 +206,7 @@ def test_a_file_put_back_is_noticed_by_the_anchor(lane: TestLane, tmp_path: Path
 
 def test_a_body_that_is_no_record_leaves_no_trace(lane: TestLane) -> None:
     with lane.open() as journal:
-        for body in ({"a": 1.5}, {"a": 2**60}, {"ø": 1}, {"a": "\ud800"}, {"a": "x" * 300_000}):
+        for body in ({"a": 1.5}, {"a": 2**60}, {"ø": 1}, {"a": "\ud800"}, {"a": "x" * MAX_RECORD_BYTES}):
             with pytest.raises(ValueError, match=r"float|2\^53|ASCII|surrogate|at most"):
                 journal.append("test.note", body, CUSTOMER)
         assert journal.head().seq == 0

@@ -104,9 +104,9 @@ def test_bytes_that_are_not_canonical_are_no_record() -> None:
 
 
 def test_a_record_is_bounded_both_ways() -> None:
-    with pytest.raises(BadRecord, match="at most 262144 are allowed"):
+    with pytest.raises(BadRecord, match="at most 1048576 are allowed"):
         encode(HEADER, {"a": "x" * MAX_RECORD_BYTES})
-    with pytest.raises(BadRecord, match="at most 262144 are allowed"):
+    with pytest.raises(BadRecord, match="at most 1048576 are allowed"):
         decode(b" " * (MAX_RECORD_BYTES + 1))
 
 

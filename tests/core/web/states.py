@@ -201,6 +201,7 @@ STATES: Mapping[str, State] = {
     "prompt_help": on(FULL, prompt=core.HelpCalled()),
     "prompt_help_attract": on(IDLE, prompt=core.HelpCalled()),
     "prompt_still_there": on(FULL, prompt=core.StillThere(25)),
+    "prompt_still_there_paid": on(PAID, stage="receipt", prompt=core.StillThere(25)),
     "prompt_cancel": on(FULL, prompt=core.CancelAsked()),
     "prompt_payment_failed": on(PAY, prompt=core.PaymentFailed("card_declined")),
     "prompt_scan_not_now": on(PAY, prompt=core.ScanNotNow()),

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from kiosk.core.screen import Screen
-from kiosk.core.state import ItemNotFound, PaymentFailed, Refused, State
+from kiosk.core.state import ItemNotFound, PaymentFailed, Receipt, Refused, State
 from kiosk.i18n import LANGUAGES
 from kiosk.lane.port import AnyWish, Published
 from kiosk.web.render import Renderer
@@ -54,6 +54,7 @@ OFFERS: dict[str, set[str]] = {
     "basket": {"pay", "remove", "cancel"},
     "pay": {"card", "back", "cancel"},
     "pay_no_card": {"back", "cancel"},
+    "card_connecting": set(),
     "card_present": {"back"},
     "card_authorising": set(),
     "card_aborting": set(),
@@ -91,6 +92,25 @@ def test_what_can_be_paid_with_is_known_before_the_first_scan() -> None:
 def test_the_stage_is_inert_below_a_prompt() -> None:
     assert not re.search(r"<main[^>]* inert", html(FULL))
     assert re.search(r"<main[^>]* inert", html(STATES["prompt_cancel"]))
+
+
+def test_nobody_is_sent_to_a_scanner_that_does_not_work() -> None:
+    one = STATES["basket_one"]
+    assert "Scan your next item" in html(one)
+    assert "Scan your next item" not in html(on(one, health=STATES["scan_scanner_gone"].health))
+
+
+def test_a_cover_that_was_closed_again_is_not_called_open() -> None:
+    failed = on(STATES["print_uncertain"], receipt=Receipt("print", "{}", "j1", 0, "failed", "cover_open"))
+    assert "cover is open" not in html(failed)
+    assert "Your receipt is not printed" in html(failed)
+
+
+def test_nobody_is_told_that_a_paid_basket_will_be_cleared() -> None:
+    cleared = "your basket is cleared"
+    assert cleared in html(STATES["prompt_still_there"])
+    assert cleared not in html(STATES["prompt_still_there_paid"])
+    assert "Your purchase is paid" in html(STATES["prompt_still_there_paid"])
 
 
 def test_what_was_read_is_text_and_never_markup() -> None:

@@ -24,6 +24,7 @@ QUICK = Timing(
     prepare_s=1,
     query_s=0.5,
     reverse_s=1,
+    settle_s=0,
 )
 
 

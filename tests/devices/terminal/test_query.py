@@ -192,6 +192,19 @@ def test_query_after_the_line_was_lost_in_a_payment() -> None:
     asyncio.run(run())
 
 
+def test_a_new_connection_is_not_believed_before_the_terminal_has_given_the_old_one_up() -> None:
+    async def run() -> None:
+        async with bench(REGISTER + told(LAST) + "silence", timing=quick(settle_s=0.15, query_s=3)) as b:
+            loop = asyncio.get_running_loop()
+            began_s = loop.time()
+            assert (await b.terminal.query("p1", *SALE, WITNESS)).state is NOT_CHARGED
+            assert loop.time() - began_s > 0.1
+        async with bench(REGISTER + told(LAST) + "silence", timing=quick(settle_s=3, query_s=0.1)) as b:
+            assert (await b.terminal.query("p1", *SALE, WITNESS)).state is PaymentState.unreachable
+
+    asyncio.run(run())
+
+
 def test_query_while_the_payment_runs_and_while_it_waits() -> None:
     async def run() -> None:
         async with bench(load("zvt-approved.txt"), confirm=False, confirm_window_s=5) as b:

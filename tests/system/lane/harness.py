@@ -27,20 +27,23 @@ STEP_MS = 20_000
 class LaneUnderTest:
     """Started by `with`; everything it began is ended by pid at the end, and it must end cleanly."""
 
-    def __init__(self, state: Path, *options: str) -> None:
+    def __init__(self, state: Path, *options: str, display: str = "") -> None:
         self.state = state
-        self._options = options
+        self._options = options if display else ("--headless", *options)
+        self._environment = {**os.environ, "DISPLAY": display}
         self.address: dict[str, str] = {}
         self.words: list[str] = []
         self._lines: queue.Queue[str | None] = queue.Queue()
         self._desk: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> "LaneUnderTest":
-        command = [sys.executable, "-m", "provisioning.desk", "--json", "--headless", "--state", str(self.state)]
+        command = [sys.executable, "-m", "provisioning.desk", "--json", "--state", str(self.state)]
         for name in ("kiosk", "cloud", "bench"):
             command += [f"--{name}-port", "0"]
         command += self._options
-        self._desk = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self._desk = subprocess.Popen(
+            command, cwd=ROOT, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         threading.Thread(target=self._read, daemon=True).start()
         while True:
             line = self._lines.get(timeout=START_S)
@@ -84,6 +87,21 @@ class LaneUnderTest:
 
     def bench_get(self, path: str) -> Any:
         return self._http(self.address["bench"].rstrip("/") + path)
+
+    def unplug(self, device: str) -> None:
+        self.bench(f"/{device}/unplug")
+
+    def plug(self, device: str) -> None:
+        self.bench(f"/{device}/plug")
+
+    def mend(self) -> None:
+        """Everything plugged in and in order, whatever the last test left."""
+        self.bench("/terminal/faults", drop_at=None)
+        self.bench("/terminal/profile", unacknowledged="reverses")
+        for part, state in (("cable", "ok"), ("paper", "ok"), ("cover", "closed")):
+            self.bench(f"/printer/{part}", state=state)
+        for device in ("scanner", "printer", "terminal"):
+            self.plug(device)
 
     def picture(self, number: int) -> bytes:
         with urllib.request.urlopen(self.address["bench"].rstrip("/") + f"/printer/receipts/{number}.png") as answer:
@@ -143,6 +161,16 @@ class LaneUnderTest:
                 return
         raise AssertionError("the desk ended")
 
+    @contextlib.contextmanager
+    def frozen(self, name: str) -> Iterator[None]:
+        """The process stands still meanwhile: it holds its ports and answers nobody."""
+        pid = self.pid(name)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
     def log(self, name: str) -> str:
         return (self.state / "log" / f"{name}.log").read_text(errors="replace")
 
@@ -187,6 +215,32 @@ class Customer:
             self.touches("finish")
         self.sees("attract")
 
+    def leaves(self) -> None:
+        """The attract screen, also after a customer who gave up in the middle."""
+        where = self.sees_one_of("attract", "scan", "basket", "pay", "receipt", "print_trouble", "thanks")
+        if where in ("scan", "basket", "pay"):
+            if self.page.locator("#prompt").count():
+                self.touches("close_prompt")
+            self.touches("cancel")
+            if where != "scan":
+                self.touches("cancel_confirmed")
+        elif where == "receipt":
+            self.touches("receipt", "how=none")
+        elif where == "print_trouble":
+            self.touches("finish")
+        self.at_rest()
+
+    def ends_paying(self) -> str:
+        """Wait until the terminal, or the question to it, has settled the payment: the screen after it."""
+        expect(self.page.locator("#kassa")).to_have_attribute(
+            "data-screen", re.compile("^(receipt|pay)$"), timeout=2 * STEP_MS
+        )
+        self.page.wait_for_function(
+            "() => document.getElementById('kassa').dataset.screen === 'receipt'"
+            " || document.getElementById('kassa').dataset.prompt !== ''"
+        )
+        return self.screen()
+
     def comes_back(self) -> None:
         """After a restart of the kiosk the window opens the page with the new boot's token."""
         self.lane.until(self._opened)
@@ -201,6 +255,16 @@ class Customer:
     def reads(self, text: str) -> None:
         """Wait until these words stand on the page."""
         expect(self.page.locator("#kassa")).to_contain_text(text, timeout=STEP_MS)
+
+    def has(self, *selectors: str) -> None:
+        """Wait until each of these is on the page and can be seen."""
+        for selector in selectors:
+            expect(self.page.locator(selector).first).to_be_visible(timeout=STEP_MS)
+
+    def lacks(self, *selectors: str) -> None:
+        """Wait until none of these is on the page."""
+        for selector in selectors:
+            expect(self.page.locator(selector)).to_have_count(0, timeout=STEP_MS)
 
     def touches(self, wish: str, argument: str = "") -> None:
         selector = f'[data-wish="{wish}"]' + (f'[data-arg="{argument}"]' if argument else "")

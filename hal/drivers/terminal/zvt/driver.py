@@ -71,6 +71,7 @@ class ZvtTerminal:
         self._reversals = Reversals()
         self._jobs: deque[Job] = deque()
         self._session: Session | None = None
+        self._settled_at_s = 0.0
         self._ready = asyncio.Event()
         self._why_not = "unreachable"
         self._info: dict[str, str] = {}
@@ -82,6 +83,7 @@ class ZvtTerminal:
         self._unready("unreachable")
         self._reporter.condition(Condition.opening)
         link = await open_tcp(self._host, self._port, connect_timeout_s=self._timing.connect_s)
+        self._settled_at_s = asyncio.get_running_loop().time() + self._timing.settle_s
         session = Session(link, self._timing)
         pump = asyncio.create_task(session.pump())
         try:
@@ -308,7 +310,7 @@ class ZvtTerminal:
                     known = self._payments.get(payment_id)
                     if known and known.state is not PaymentState.unknown:
                         return known.answer
-                    await self._ready.wait()
+                    await self._settled()
                     try:
                         now, fields = await self._do(self._last_record)
                         break
@@ -323,6 +325,16 @@ class ZvtTerminal:
         payment.card = judge.card_of(fields, amount_minor, currency) if state is PaymentState.approved else None
         self._payments.add(payment)
         return payment.answer
+
+    async def _settled(self) -> None:
+        """Until the terminal can be believed. It hears nothing of a lost line, and decides about a payment only when
+        T3 is over: a record read before that may show the payment before ours, or ours before it is taken back."""
+        while True:
+            await self._ready.wait()
+            left_s = self._settled_at_s - asyncio.get_running_loop().time()
+            if left_s <= 0:
+                return
+            await asyncio.sleep(left_s)
 
     async def reverse(
         self, payment_id: str, reversal_id: str, receipt_no: str, amount_minor: int, currency: str

@@ -30,7 +30,8 @@ class Timing:
     """Deadlines. T3 and T4 are the specification's; `t4_max_s` bounds what a terminal may ask for by 04 FF.
 
     `enquiry_interval_s`: how often an idle terminal is asked for its status, which also lets it run its own events
-    (2.56 wants that at least every minute). `short_t4_s` is T4 for commands without a customer.
+    (2.56 wants that at least every minute). `short_t4_s` is T4 for commands without a customer. `settle_s`: how long
+    after a connection was made its terminal may still be waiting, up to T3, for an acknowledgement over the one before.
     """
 
     connect_s: float = 5.0
@@ -44,6 +45,7 @@ class Timing:
     prepare_s: float = 10.0
     query_s: float = 25.0
     reverse_s: float = 180.0
+    settle_s: float = 6.0
 
 
 class Session(Inbox[Message]):
