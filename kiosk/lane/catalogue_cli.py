@@ -1,6 +1,7 @@
 """`kassa-kiosk catalogue import FILE` and `show CODE`: a shop without a backend gives the lane its products."""
 
 import re
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -110,7 +111,9 @@ def _currency(text: str) -> Currency:
 
 def _progress() -> Progress:
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True)
+    # Where nobody watches, even a bar that is off leaves a blank line among the errors.
+    console = Console(stderr=True, quiet=not sys.stderr.isatty())
+    return Progress(*columns, console=console, transient=True)
 
 
 def _read(file: Path, currency: Currency, progress: Progress) -> list[Product]:

@@ -236,3 +236,23 @@ def test_places_that_cannot_be_served_or_written_end_the_kiosk(stopped: Path, tm
             folder.mkdir()
             _, config = configured(stopped, folder, **{key: value})
             says(run("kassa-kiosk", "run", "--config", str(config)), "kassa-kiosk", line)
+
+
+def test_a_damaged_catalogue_is_named_and_the_lane_waits_for_another(stopped: Path, tmp_path: Path) -> None:
+    state, config = configured(stopped, tmp_path)
+    [catalogue] = (state / "catalogue").glob("catalogue-*.db")
+    catalogue.write_bytes(b"x" * 4096)
+    process = subprocess.Popen(
+        [str(BIN / "kassa-kiosk"), "run", "--config", str(config)], stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    with process.stderr as log:
+        said = []
+        for line in log:
+            said.append(line)
+            if "page on" in line:
+                process.terminate()
+        assert process.wait(20) == 0
+    assert any(f"passed over: {catalogue.name}: file: is no SQLite file; allowed: " in line for line in said), said
+    assert any("out of service until one comes" in line for line in said)
+    assert len(said) < 12, "a daemon that is away is told once a connection, not at every try"
