@@ -20,7 +20,7 @@ CONFIRM_WINDOW_S = 0.45
 
 class QuickTerminal(ZvtTerminal):
     def __init__(self, reporter: Reporter, **options: Any) -> None:
-        super().__init__(reporter, timing=TIMING, confirm_window_s=CONFIRM_WINDOW_S, **options)
+        super().__init__(reporter, timing=TIMING, **{**options, "confirm_window_s": CONFIRM_WINDOW_S})
 
 
 def quicken() -> None:
