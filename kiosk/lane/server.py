@@ -25,6 +25,7 @@ from kiosk.records.identity import Acknowledgement, b64
 T = TypeVar("T")
 # Records travel as text inside JSON, whose quotes are escaped once more: half of a frame leaves room for that.
 MAX_SEGMENT_BYTES = MAX_FRAME_BYTES // 2
+GATHER_S = 0.25
 SOFTWARE = "kassa 0.1.0"
 
 
@@ -40,6 +41,7 @@ class Service:
         self._recorded = asyncio.Condition()
         self._server = Server(self._admit, frozenset())
         self._tasks: set[asyncio.Task[None]] = set()
+        self._gathering = False
         lane.on_recorded(self._record_made)
 
     async def start(self, path: str) -> None:
@@ -57,9 +59,17 @@ class Service:
         return registry, lambda: None
 
     def _record_made(self) -> None:
-        self._loop.call_soon_threadsafe(self._wake)
+        self._loop.call_soon_threadsafe(self._gather)
+
+    def _gather(self) -> None:
+        """Several records share one notice, a moment later: what sync does with it must not compete with the screen
+        that the customer waits for."""
+        if not self._gathering:
+            self._gathering = True
+            self._loop.call_later(GATHER_S, self._wake)
 
     def _wake(self) -> None:
+        self._gathering = False
         task = self._loop.create_task(self._notify())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
