@@ -189,7 +189,7 @@ def settle(state: State) -> Step:
     """No tender is under way: on to the fiscal port if all is paid, else to the choice of how to pay the rest."""
     assert state.sale is not None
     if due_minor(state.sale) > 0:
-        return Step(replace(state, payment=None, stage="choosing"))
+        return Step(replace(state, sale=replace(state.sale, state="open"), payment=None, stage="choosing"))
     sale = replace(state.sale, state="fiscalising")
     return Step(replace(state, sale=sale, payment=None, stage="closing", prompt=None), (do.Fiscalise(sale),))
 

@@ -204,6 +204,10 @@ class Hardware:
         except (HalGone, VarlinkErrorReply) as error:
             self._post(on.ReceiptPrintEnded(job.job_id, "failed", _reason(error)))
             return
+        except Exception:  # noqa: BLE001 - whatever the document holds, the customer must not wait for it for ever
+            _log.exception("the receipt of job %s cannot be encoded", job.job_id)
+            self._post(on.ReceiptPrintEnded(job.job_id, "failed", "unprintable"))
+            return
         try:
             state = await self.client.print(self._printer, job.job_id, data)
         except VarlinkErrorReply as error:

@@ -153,6 +153,8 @@ def test_a_partly_authorised_amount_leaves_the_rest_to_pay() -> None:
     s.to_charge()
     s.approve(minor=500)
     s.play(on.PaymentEnded("t1", "stands", []))
+    assert s.state.sale is not None
+    assert s.state.sale.state == "open"
     assert s.play(on.PayChosen("t2"), on.TerminalPrepared("t2", "w2")) == [do.Charge("t2", 1500, "DKK", "w2")]
     assert s.state.sale is not None
     assert [(t.requested_minor, t.authorised_minor, t.state) for t in s.state.sale.tenders] == [
