@@ -48,7 +48,7 @@ class HalConfig:
 
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
-    socket: Annotated[str, Meta(max_length=MAX_SOCKET_PATH_BYTES, pattern="^/")] = "/run/kassa/hal.sock"
+    socket: Annotated[str, Meta(max_length=MAX_SOCKET_PATH_BYTES, pattern="^/")] = "/run/kassa-hal/hal.sock"
     allowed_users: list[str | Annotated[int, Meta(ge=0, le=2**32 - 2)]] = []
     device: Annotated[list[dict[str, Any]], Meta(max_length=MAX_DEVICES)] = []
 

@@ -1,5 +1,6 @@
 """`kiosk.toml` and the enrolment beside it: read, checked whole, and refused with one clear line."""
 
+import pwd
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -57,12 +58,14 @@ class TimesSection(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class KioskConfig(msgspec.Struct, forbid_unknown_fields=True):
-    """`window_file`: where the page's address with this boot's token goes, for the window's group (mode 0640)."""
+    """`window_file`: where the page's address with this boot's token goes, for the window's group (mode 0640).
+    `lane_users`: who may use `lane_socket` besides the lane's own user and root."""
 
     state: Text = "/var/lib/kassa"
-    hal_socket: Text = "/run/kassa/hal.sock"
-    lane_socket: Text = "/run/kassa/lane.sock"
-    window_file: Text = "/run/kassa/window.url"
+    hal_socket: Text = "/run/kassa-hal/hal.sock"
+    lane_socket: Text = "/run/kassa-lane/lane.sock"
+    lane_users: list[Text] = msgspec.field(default_factory=lambda: ["kassa-sync"])
+    window_file: Text = "/run/kassa-lane/window.url"
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 8080
     shop: ShopSection = msgspec.field(default_factory=ShopSection)
     devices: DevicesSection = msgspec.field(default_factory=DevicesSection)
@@ -85,6 +88,17 @@ def load(path: Path) -> KioskConfig:
     except ValueError as error:
         raise BadConfig(f"{path}: shop.in_store: {error}") from None
     return config
+
+
+def lane_uids(config: KioskConfig) -> frozenset[int]:
+    """Raises BadConfig for a user that this machine does not know."""
+    uids = set()
+    for name in config.lane_users:
+        try:
+            uids.add(pwd.getpwnam(name).pw_uid)
+        except KeyError:
+            raise BadConfig(f"lane_users: {name!r} is no user of this machine; allowed: user names") from None
+    return frozenset(uids)
 
 
 def in_store(config: KioskConfig) -> InStoreRules:

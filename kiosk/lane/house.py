@@ -44,6 +44,7 @@ class House:
         self.config = config
         self.state_dir = Path(config.state)
         enrolled = load_enrolment(self.state_dir)
+        self._lane_uids = configuration.lane_uids(config)
         self._stamp = LaneStamp()
         shop = configuration.shop(config, enrolled)
         key, certificate = journal_key(self.state_dir, enrolled.ep)
@@ -115,7 +116,7 @@ class House:
         )
         fiscal = SCHEMES[self.config.shop.fiscal_scheme]()
         performing = Performing(self._loop, self.lane, hardware, fiscal, self._stamp)
-        self._service = Service(self.lane, self.journal, self._adopt)
+        self._service = Service(self.lane, self.journal, self._adopt, self._lane_uids)
         await self._service.start(self.config.lane_socket)
         self.lane.start(performing)
         self.lane.post(on.Restarted(SOFTWARE))

@@ -33,13 +33,13 @@ class Service:
     """Serves lane.sock. `adopt(version)` takes a catalogue that lies complete in the catalogue folder, on the lane's
     thread; it raises ValueError when that cannot be."""
 
-    def __init__(self, lane: Lane, journal: Journal, adopt: Callable[[str], None]) -> None:
+    def __init__(self, lane: Lane, journal: Journal, adopt: Callable[[str], None], uids: frozenset[int]) -> None:
         self.lane = lane
         self.journal = journal
         self.adopt = adopt
         self._loop = asyncio.get_running_loop()
         self._recorded = asyncio.Condition()
-        self._server = Server(self._admit, frozenset())
+        self._server = Server(self._admit, uids)
         self._tasks: set[asyncio.Task[None]] = set()
         self._gathering = False
         lane.on_recorded(self._record_made)

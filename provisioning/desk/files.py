@@ -96,6 +96,7 @@ def write_kiosk(folders: Folders, port: int, cloud_port: int) -> Path:
 state = "{folders.lane}"
 hal_socket = "{folders.run / "hal.sock"}"
 lane_socket = "{folders.run / "lane.sock"}"
+lane_users = []
 window_file = "{folders.run / "window.url"}"
 port = {port}
 

@@ -81,7 +81,7 @@ def test_good_configuration(tmp_path: Path) -> None:
     terminal += "confirm_window_s = 3.5\n"
     file.write_text('allowed_users = ["root", 12]\n' + SCANNER + "double_read_s = 1\n" + printer + terminal)
     config = load(str(file))
-    assert config.socket == "/run/kassa/hal.sock"
+    assert config.socket == "/run/kassa-hal/hal.sock"
     assert config.allowed_uids == {0, 12}
     assert [(d.id, d.name, d.model.kind.value) for d in config.devices] == [
         ("s", "serial", "scanner"),

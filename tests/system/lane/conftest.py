@@ -1,19 +1,11 @@
-"""One browser for the session, one lane for a module that does not break it."""
+"""One lane for a module that does not break it, or one of a test's own."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
 
 from tests.system.lane.harness import LaneUnderTest
-from tests.system.screens.browser import chromium
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

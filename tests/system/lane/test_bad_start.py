@@ -145,6 +145,7 @@ def configured(stopped: Path, folder: Path, **settings: object) -> tuple[Path, P
         "state": str(state),
         "hal_socket": str(folder / "hal.sock"),
         "lane_socket": str(folder / "lane.sock"),
+        "lane_users": [],
         "window_file": str(folder / "window.url"),
         "port": 0,
     }

@@ -74,6 +74,7 @@ class Shop:
             state=str(self.folder / "lane"),
             hal_socket=str(self.folder / "hal.sock"),
             lane_socket=str(self.folder / "lane.sock"),
+            lane_users=[],
             shop=ShopSection(receipt_url="https://r.example/{sale_id}"),
             devices=DevicesSection(),
             times=TimesSection(idle_s=60, answer_s=60, thanks_s=60),
