@@ -1,5 +1,6 @@
 """`kassa-kiosk`: the lane's process, and the catalogue by hand."""
 
+import gc
 import json
 import logging
 import os
@@ -84,6 +85,9 @@ def _serve(config: "object", path: Path) -> None:
     page_thread = threading.Thread(target=page.run, name="page")
     page_thread.start()
     logging.getLogger("kassa.kiosk").info("page on http://127.0.0.1:%d", page.port)
+    # What was made at start stays: left to the collector, it would be walked through again in the middle of a scan.
+    gc.collect()
+    gc.freeze()
     daemon.notify("READY=1")
     interval_us = int(os.environ.get("WATCHDOG_USEC", "0"))
     if interval_us:

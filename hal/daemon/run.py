@@ -1,6 +1,7 @@
 """The daemon put together: configuration in, socket served until a signal."""
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import Callable
@@ -61,6 +62,9 @@ async def run(config: HalConfig) -> None:
     await server.start(sock)
     supervisor.start()
     log.info("serving", socket=config.socket, devices=len(supervisor.slots), instance=supervisor.hub.instance)
+    # What was made at start stays: left to the collector, it would be walked through again in the middle of a read.
+    gc.collect()
+    gc.freeze()
     notify.notify(f"READY=1\nSTATUS={notify.status(supervisor.devices())}")
     notify.keep_watchdog_fed(loop)
     await stop.wait()
