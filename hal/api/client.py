@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, TypeVar, cast
 
+import msgspec
 from asyncvarlink import (
     GenericVarlinkErrorReply,
     VarlinkErrorReply,
@@ -83,13 +84,13 @@ class _ClientLine(Line):
         return reply
 
     async def stream(
-        self, interface: type[VarlinkInterface], method: str, parameters: dict[str, Any]
+        self, interface: type[VarlinkInterface], method: str, parameters: dict[str, Any], form: type
     ) -> AsyncIterator[dict[str, Any]]:
-        """The parameters of each reply. Raises as `call`."""
+        """The parameters of each reply, each of them a `form`. Raises as `call`."""
         replies = self._send(interface, method, parameters, more=True)
         continues = True
         while continues:
-            continues, reply = await self._reply(interface, method, replies)
+            continues, reply = await self._reply(interface, method, replies, form)
             yield reply
 
     def _send(
@@ -110,19 +111,21 @@ class _ClientLine(Line):
         return replies
 
     async def _reply(
-        self, interface: type[VarlinkInterface], method: str, replies: _Replies
+        self, interface: type[VarlinkInterface], method: str, replies: _Replies, form: type | None = None
     ) -> tuple[bool, dict[str, Any]]:
         message = await replies.get()
         if message is None:
             raise HalGone("connection lost")
         try:
             reply = VarlinkMethodReply.fromjson(message)
+            if reply.error is None and form is not None:  # for a stream: a customer waits for each conversion
+                return reply.continues, {name: msgspec.convert(v, form) for name, v in reply.parameters.items()}
             if reply.error is None:
                 return reply.continues, _signature(interface, method).return_type.fromjson(reply.parameters)
             interface.raise_error(reply)
         except GenericVarlinkErrorReply as error:
             raise HalGone(f"the daemon failed: {error}") from None
-        except (ConversionError, TypeError, ValueError) as error:
+        except (ConversionError, msgspec.ValidationError, TypeError, ValueError) as error:
             self.abort()
             raise HalGone(f"the daemon speaks another version: {error!r}") from None
 
@@ -292,7 +295,7 @@ class HalClient:
                 line = await self._connect()
                 try:
                     parameters = {"instance": self._instance, "after": self._seq}
-                    async for reply in line.stream(Devices, "Watch", parameters):
+                    async for reply in line.stream(Devices, "Watch", parameters, Batch):
                         batch = cast(Batch, reply["batch"])
                         if not up:
                             up = True

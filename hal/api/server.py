@@ -17,6 +17,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from asyncvarlink import GenericVarlinkErrorReply, VarlinkErrorReply, VarlinkInterfaceRegistry, VarlinkMethodCall
 from asyncvarlink.conversion import ConversionError
 from asyncvarlink.message import VarlinkMethodReply
@@ -183,13 +184,19 @@ class Connection(Line):
         if signature.more:
             try:
                 async for result in outcome:
-                    json = signature.return_type.tojson(result.parameters)
-                    yield VarlinkMethodReply(json, continues=result.continues).tojson()
+                    yield VarlinkMethodReply(_plain(result.parameters), continues=result.continues).tojson()
             finally:
                 await outcome.aclose()
             return
         result = await outcome if inspect.isawaitable(outcome) else outcome
-        yield VarlinkMethodReply(signature.return_type.tojson(result.parameters)).tojson()
+        yield VarlinkMethodReply(_plain(result.parameters)).tojson()
+
+
+def _plain(parameters: Any) -> dict[str, Any]:
+    """A reply's dataclasses as JSON has them. msgspec takes 2 µs for an event where asyncvarlink takes 50, of which a
+    customer waits for each; it writes an enum by its value, which our enums have the same as their name."""
+    plain: dict[str, Any] = msgspec.to_builtins(parameters)
+    return plain
 
 
 class Server:
