@@ -51,6 +51,7 @@ class Lane:
         self._changed = threading.Condition()
         self._published = Published(1, state)
         self._listeners: list[Callable[[], None]] = []
+        self._coming: list[Callable[[Published], None]] = []
         self._at_rest: list[Callable[[], None]] = []
         self._thread = threading.Thread(target=self._run, name="lane")
 
@@ -66,6 +67,9 @@ class Lane:
     def on_recorded(self, listener: Callable[[], None]) -> None:
         """Call `listener` after each record, on the lane's thread; it must not block."""
         self._listeners.append(listener)
+
+    def on_coming(self, listener: Callable[[Published], None]) -> None:
+        self._coming.append(listener)
 
     def on_rest(self, listener: Callable[[], None]) -> None:
         """Call `listener` on the lane's thread whenever a sale is over."""
@@ -113,16 +117,23 @@ class Lane:
 
     def _apply(self, state: State, event: on.Any, cause_mono_ns: int) -> None:
         taken = step(state, event)
-        if is_recorded(state, event, taken) and not self._record(state, event, taken.state, taken.effects):
-            return
+        coming = None
         if taken.state != state:
-            self._publish(taken.state, cause_mono_ns)
+            coming = Published(self._published.revision + 1, taken.state, cause_mono_ns)
+        if is_recorded(state, event, taken):
+            if coming is not None:
+                for listener in self._coming:
+                    listener(coming)
+            if not self._record(state, event, taken.state, taken.effects):
+                return
+        if coming is not None:
+            self._publish(coming)
         assert self._performer is not None
         for effect in taken.effects:
             self._performer.perform(effect)
         if state.sale is not None and taken.state.sale is None:
-            for listener in self._at_rest:
-                listener()
+            for at_rest in self._at_rest:
+                at_rest()
 
     def _record(self, state: State, event: on.Any, after: State, effects: tuple[do.Any, ...]) -> bool:
         """Whether the event is durable now. If not, it did not happen, and the lane says that it is out of service."""
@@ -143,13 +154,13 @@ class Lane:
             listener()
         return True
 
-    def _publish(self, state: State, cause_mono_ns: int) -> None:
+    def _publish(self, coming: Published) -> None:
         before = self._published
-        if screen(before.state) != screen(state):
-            _log.info("screen %s", screen(state))
         with self._changed:
-            self._published = Published(before.revision + 1, state, cause_mono_ns)
+            self._published = coming
             self._changed.notify_all()
+        if screen(before.state) != screen(coming.state):
+            _log.info("screen %s", screen(coming.state))
 
     def _tend(self) -> None:
         """Nothing has happened for a while: what the journal likes to do while nobody waits."""

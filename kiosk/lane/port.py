@@ -1,5 +1,6 @@
 """What the customer's page may ask of the lane, and how it sees it. Safe to call from any thread."""
 
+from collections.abc import Callable
 from typing import Literal, Protocol
 
 import msgspec
@@ -107,6 +108,10 @@ class LanePort(Protocol):
 
     def wait(self, after: int, timeout_s: float) -> Published | None:
         """The first state seen with a revision above `after`, or None when the time is over."""
+
+    def on_coming(self, listener: Callable[[Published], None]) -> None:
+        """Call `listener` with the very object that is published once its record is durable, and never if the record
+        fails: for work that may be done meanwhile and must not be seen before. On the lane's thread; must not block."""
 
     def post(self, wish: AnyWish) -> None:
         """Hand a wish in. Returns at once."""

@@ -23,6 +23,7 @@ def create_app(lane: LanePort, *, token: str, port: int) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = WISH_BYTES
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = None  # revalidated, so that an update shows at once
     gate, renderer = Gate(token, port), Renderer()
+    lane.on_coming(renderer.ahead)  # while the disk syncs: the customer waits for the longer of both, not for the sum
     hub = Hub(lane, renderer.frame)
     app.extensions["kassa.hub"] = hub
     _guard(app, gate)

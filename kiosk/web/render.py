@@ -1,5 +1,7 @@
 """State to HTML. A state is rendered once, however many pages look at it."""
 
+import logging
+import queue
 import threading
 from functools import cache, lru_cache
 from pathlib import Path
@@ -13,6 +15,7 @@ from kiosk.i18n import html_lang, translator
 from kiosk.lane.port import Published
 from kiosk.web.view import context
 
+_log = logging.getLogger("kassa.web")
 TEMPLATES = Path(__file__).parent / "templates"
 STATIC = Path(__file__).parent / "static"
 SPRITES = (STATIC / "products.svg", STATIC / "icons.svg")
@@ -50,6 +53,23 @@ class Renderer:
         self._sprite = Markup("".join(path.read_text(encoding="utf-8") for path in SPRITES))
         self._lock = threading.Lock()
         self._last: tuple[Published, str] | None = None
+        self._ahead: queue.SimpleQueue[Published] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def ahead(self, coming: Published) -> None:
+        """Render what will be asked for in a moment, on a thread of its own. Returns at once; for one caller."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="render", daemon=True)
+            self._thread.start()
+        self._ahead.put(coming)
+
+    def _run(self) -> None:
+        while True:
+            coming = self._ahead.get()
+            try:
+                self.frame(coming)
+            except Exception:  # noqa: BLE001 - whoever asks for this frame meets the error; the next one may be good
+                _log.exception("revision %d cannot be rendered", coming.revision)
 
     def frame(self, published: Published) -> str:
         """The screen as one element, `#kassa`. About a millisecond for a basket of thirty rows."""

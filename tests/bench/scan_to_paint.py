@@ -1,7 +1,8 @@
 """From the byte on the scanner's pty to the frame painted in Chromium, with 100,000 products.
 
 Each scan is paired with one push of the same screen by a server that has it ready (same page, same browser, taken in
-turn), so that the difference is what the lane adds: driver, daemon, socket, catalogue, core, journal, rendering. A raw
+turn), so that the difference is what the lane adds: driver, daemon, socket, catalogue, core, journal, rendering. It is
+also taken where the page has changed and is not yet painted, which leaves the spread of the browser's frames out. A raw
 append of 1 KiB with fdatasync, at the same pace and on the same disk, shows what part of that is the disk's.
 Goals: p95 at most 100 ms, and at p99 at most 5 ms more than the bare push.
 """
@@ -15,6 +16,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from playwright.sync_api import Browser, Page
 
@@ -24,7 +26,7 @@ from tests.system.lane.harness import Customer, LaneUnderTest, customer
 from tests.system.screens.browser import FLAGS, chromium
 
 PRODUCTS = 100_000
-SCANS = 200
+SCANS = 600
 WARM_UP = 20
 PACE_MS = 500
 """Between two scans, as fast as a practised customer: what a scan sets off (the upload) is over by the next one."""
@@ -33,6 +35,10 @@ GOAL_P95_MS = 100.0
 GOAL_OVER_P99_MS = 5.0
 WATCH = """() => {
   window.benchPaints = [];
+  window.benchMorphed = 0;
+  new MutationObserver(() => {
+    window.benchMorphed = performance.now();
+  }).observe(document.getElementById("kassa"), { attributes: true, attributeFilter: ["data-revision"] });
   window.benchWanted = () => {};
   new MutationObserver(() => {
     window.benchPaints.push(performance.now());
@@ -40,7 +46,8 @@ WATCH = """() => {
   }).observe(document.documentElement, { attributes: true, attributeFilter: ["data-revision"] });
 }"""
 NEXT = """(known) => new Promise((found) => {
-  window.benchWanted = () => window.benchPaints.length > known && found(window.benchPaints.at(-1));
+  window.benchWanted = () =>
+    window.benchPaints.length > known && found([window.benchMorphed, window.benchPaints.at(-1)]);
   window.benchWanted();
 })"""
 
@@ -78,9 +85,18 @@ class Watched:
     def count(self) -> int:
         return int(self.page.evaluate("window.benchPaints.length"))
 
-    def next_paint_ms(self, known: int) -> float:
+    def next_since(self, started_ns: int, known: int) -> "Shown":
         """Resolved by the observer itself, so that waiting takes nothing from the page."""
-        return float(self.page.evaluate(NEXT, known))
+        changed, painted = self.page.evaluate(NEXT, known)
+        return Shown(self.clock.since(started_ns, changed), self.clock.since(started_ns, painted))
+
+
+class Shown(NamedTuple):
+    """Milliseconds until the page's elements were the new ones, and until the frame with them was painted. What lies
+    between is the browser's alone, and spread over a whole display frame."""
+
+    changed_ms: float
+    painted_ms: float
 
 
 def percentile(values: list[float], share: float) -> float:
@@ -88,21 +104,33 @@ def percentile(values: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
+def resampled(scans: list[float], pushes: list[float], share: float) -> tuple[float, float]:
+    """Where the difference of the percentiles would mostly lie, by drawing as many again out of what was measured
+    (bootstrap): a tail's percentile rests on a handful of samples, and the browser's own spread is all in it."""
+    draw = random.Random(1)
+    count = len(scans)
+    differences = sorted(
+        percentile(draw.choices(scans, k=count), share) - percentile(draw.choices(pushes, k=count), share)
+        for _ in range(2000)
+    )
+    return percentile(differences, 0.025), percentile(differences, 0.975)
+
+
 def row(name: str, values: list[float]) -> str:
     shown = "  ".join(f"p{int(share * 100)} {percentile(values, share):7.2f}" for share in (0.5, 0.95, 0.99))
-    return f"{name:22} {shown}  max {max(values):7.2f} ms  (n = {len(values)})"
+    return f"{name:26} {shown}  max {max(values):7.2f} ms  (n = {len(values)})"
 
 
 def measure(
     scanner: VirtualScanner, shopper: Customer, bare: Watched, push: "subprocess.Popen[str]", disk: int
-) -> tuple[list[float], list[float], list[float]]:
+) -> tuple[list[Shown], list[Shown], list[float]]:
     assert push.stdin is not None
     assert push.stdout is not None
     screen = Watched(shopper.page)
     codes = [catalogue_100k.ean13(n) for n in range(PRODUCTS - 1000)]
     choose = random.Random(1)
-    scans: list[float] = []
-    pushes: list[float] = []
+    scans: list[Shown] = []
+    pushes: list[Shown] = []
     syncs: list[float] = []
     for number in range(WARM_UP + SCANS):
         if number % BASKET == 0 and number:
@@ -114,18 +142,18 @@ def measure(
         shopper.page.wait_for_timeout(PACE_MS)
         known = screen.count()
         started = scanner.scan(choose.choice(codes))
-        scan_ms = screen.clock.since(started, screen.next_paint_ms(known))
+        scan = screen.next_since(started, known)
         painted = str(shopper.page.locator("#kassa").evaluate("node => node.outerHTML"))
         bare.page.wait_for_timeout(PACE_MS)
         known = bare.count()
         push.stdin.write(json.dumps(painted) + "\n")
         push.stdin.flush()
         started = int(push.stdout.readline())
-        push_ms = bare.clock.since(started, bare.next_paint_ms(known))
+        pushed = bare.next_since(started, known)
         sync_ms = raw_append(disk)
         if number >= WARM_UP:
-            scans.append(scan_ms)
-            pushes.append(push_ms)
+            scans.append(scan)
+            pushes.append(pushed)
             syncs.append(sync_ms)
     return scans, pushes, syncs
 
@@ -164,7 +192,7 @@ def main() -> int:
 
 def beside_bare_push(
     scanner: VirtualScanner, shopper: Customer, browser: Browser, folder: Path
-) -> tuple[list[float], list[float], list[float]]:
+) -> tuple[list[Shown], list[Shown], list[float]]:
     request = shopper.page.request
     (folder / "page.html").write_text(request.get(shopper.page.url).text())
     (folder / "brand.css").write_text(request.get(shopper.page.url.rstrip("/") + "/brand.css").text())
@@ -184,13 +212,18 @@ def beside_bare_push(
     return measured
 
 
-def report(scans: list[float], pushes: list[float], syncs: list[float]) -> int:
-    print(row("scan to paint", scans))
-    print(row("bare push to paint", pushes))
+def report(scans: list[Shown], pushes: list[Shown], syncs: list[float]) -> int:
     print(row("raw append + fdatasync", syncs))
-    over = {share: percentile(scans, share) - percentile(pushes, share) for share in (0.5, 0.95, 0.99)}
-    print("our part above it:     " + "  ".join(f"p{int(s * 100)} {ms:7.2f}" for s, ms in over.items()) + " ms")
-    good = percentile(scans, 0.95) <= GOAL_P95_MS and over[0.99] <= GOAL_OVER_P99_MS
-    goals = f"p95 <= {GOAL_P95_MS:.0f} ms, p99 at most {GOAL_OVER_P99_MS:.0f} ms above"
+    over = {}
+    for part, what in enumerate(("page changed", "paint")):
+        lane, bare = [s[part] for s in scans], [p[part] for p in pushes]
+        print(row(f"scan to {what}", lane))
+        print(row(f"bare push to {what}", bare))
+        over = {share: percentile(lane, share) - percentile(bare, share) for share in (0.5, 0.95, 0.99)}
+        low, high = resampled(lane, bare, 0.99)
+        differences = "  ".join(f"p{int(s * 100)} {ms:7.2f}" for s, ms in over.items())
+        print(f"{'  our part above it':26} {differences}  (p99, 95 %: {low:.2f} to {high:.2f}) ms")
+    good = percentile([s.painted_ms for s in scans], 0.95) <= GOAL_P95_MS and over[0.99] <= GOAL_OVER_P99_MS
+    goals = f"to paint p95 <= {GOAL_P95_MS:.0f} ms, p99 at most {GOAL_OVER_P99_MS:.0f} ms above"
     print(f"goals: {goals}: {'met' if good else 'MISSED'}")
     return 0 if good else 1

@@ -12,6 +12,7 @@ from kiosk.core.state import State
 from kiosk.journal.errors import DiskFull
 from kiosk.lane import interpreter
 from kiosk.lane.interpreter import Lane
+from kiosk.lane.port import Published
 from tests.core.checkout.script import CARD, Script, product
 
 
@@ -115,3 +116,33 @@ def test_a_scan_over_a_thank_you_begins_no_sale_below_the_reserve(
         after = seen(lane, 1)
     assert after.sale is not None
     assert (after.sale.sale_id == "s9", bool(after.health.journal)) == (reserve, not reserve)
+
+
+def test_what_is_coming_is_said_before_the_record_is_made_and_is_the_very_state_that_is_published(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    disk = Disk()
+    said: list[tuple[Published, int]] = []
+    with running(Script().state, disk, monkeypatch) as (lane, _):
+        lane.on_coming(lambda coming: said.append((coming, len(disk.records))))
+        lane.post(scanned(1))
+        published = lane.wait(1, 5)
+    assert published is not None
+    assert said == [(published, 0)]
+    assert said[0][0] is published, "rendered ahead in vain"
+
+
+def test_what_could_not_be_recorded_is_never_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    s = Script()
+    s.scan()
+    disk = Disk()
+    disk.full = True
+    said: list[Published] = []
+    with running(s.state, disk, monkeypatch) as (lane, _):
+        lane.on_coming(said.append)
+        lane.post(scanned(9))
+        published = lane.wait(1, 5)
+    assert len(said) == 1
+    assert published is not None
+    assert published.state.health.journal
+    assert published.state.sale == s.state.sale != said[0].state.sale

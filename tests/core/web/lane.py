@@ -1,6 +1,7 @@
 """A lane that holds whatever state a test gives it, and remembers the wishes it was handed."""
 
 import threading
+from collections.abc import Callable
 
 from kiosk.core.state import State
 from kiosk.lane.port import AnyWish, Published
@@ -20,6 +21,9 @@ class HeldLane:
             self._published = Published(self._published.revision + 1, state)
             self._changed.notify_all()
             return self._published.revision
+
+    def on_coming(self, listener: Callable[[Published], None]) -> None:
+        """Nothing is recorded here, so nothing is ever about to come."""
 
     def snapshot(self) -> Published:
         return self._published

@@ -1,6 +1,7 @@
 """Every sample state renders in every language, and each screen offers exactly what it should."""
 
 import re
+import threading
 import time
 from typing import get_args
 
@@ -23,6 +24,26 @@ def html(state: State, language: str = "en") -> str:
 
 def offered(state: State) -> set[str]:
     return set(re.findall(r'data-wish="([a-z_]+)"', html(state)))
+
+
+def test_a_frame_made_ahead_is_made_once_and_one_that_fails_stops_nothing(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renderer, made, done = Renderer(), list[int](), threading.Event()
+
+    def render(published: Published) -> str:
+        made.append(published.revision)
+        if published.revision == 2:
+            done.set()
+        return {1: ""}[0] if published.revision == 1 else f"frame {published.revision}"
+
+    monkeypatch.setattr(renderer, "_render", render)
+    renderer.ahead(Published(1, IDLE))
+    renderer.ahead(coming := Published(2, IDLE))
+    assert done.wait(5), "the thread ended with the frame that failed"
+    assert renderer.frame(coming) == "frame 2"
+    assert made == [1, 2]
+    assert "revision 1 cannot be rendered" in caplog.text
 
 
 def test_the_samples_show_every_screen_and_every_prompt() -> None:
