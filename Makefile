@@ -3,7 +3,7 @@ PYTHON := /usr/bin/python3
 BIN := .venv/bin
 SHELL := /bin/bash
 
-.PHONY: help run test check bench lock setup clean
+.PHONY: help run test check bench lock setup setup-test clean
 
 help:
 	@echo "make run     set up what is missing, then run a whole lane with virtual devices on this machine"
@@ -37,10 +37,13 @@ node_modules/.ready: package.json package-lock.json .npmrc
 run: setup
 	@$(BIN)/python -m provisioning.desk $(ARGS)
 
-test: setup
+setup-test: setup
+	@requirements/system apt-test.txt
+
+test: setup-test
 	@$(BIN)/python -m pytest $(ARGS)
 
-bench: setup
+bench: setup-test
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 check: setup
