@@ -10,7 +10,7 @@ from kiosk.core import closing, payment, scanning
 from kiosk.core import effects as do
 from kiosk.core import events as on
 from kiosk.core.screen import screen
-from kiosk.core.state import CancelAsked, HelpCalled, Receipt, State, StillThere, TimerName
+from kiosk.core.state import Attendant, CancelAsked, HelpCalled, Receipt, State, StillThere, TimerName
 from kiosk.core.steps import Step, stay
 from kiosk.records.sale import Sale
 
@@ -50,7 +50,9 @@ def is_recorded(before: State, event: on.Any, taken: Step) -> bool:
     """Whether the journal must hold the event before its effects are performed."""
     if not isinstance(event, on.Durable):
         return False
-    if isinstance(event, on.Restarted) or durable_part(before) != durable_part(taken.state):
+    if isinstance(event, on.Restarted) or before.attendant != taken.state.attendant:
+        return True
+    if durable_part(before) != durable_part(taken.state):
         return True
     return any(not isinstance(effect, do.StartTimer | do.StopTimer) for effect in taken.effects)
 
@@ -101,8 +103,14 @@ def _dispatch(state: State, event: on.Any) -> Step:
             return closing.given_up(state, "cancelled")
         case on.SaleAbandoned():
             return closing.given_up(state, "abandoned")
+        case on.AttendantIdentified(attendant_id, roles):
+            return Step(replace(state, attendant=Attendant(attendant_id, roles)))
+        case on.AttendantLeft(attendant_id):
+            there = state.attendant is not None and state.attendant.attendant_id == attendant_id
+            return Step(replace(state, attendant=None)) if there else stay(state)
         case on.Restarted():
-            return _resume(state)
+            # Who was at the lane before a restart must show it again: the process cannot know who stands there now.
+            return _resume(replace(state, attendant=None))
         case _:
             return _passing(state, event)
 

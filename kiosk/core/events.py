@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from kiosk.core.state import Catalogue, DeviceHealth, DeviceName, TimerName
+from kiosk.core.state import Catalogue, DeviceHealth, DeviceName, Shop, TimerName
 from kiosk.records.sale import CardReferences, Fiscal, Product
 
 
@@ -148,10 +148,25 @@ class SaleAbandoned(Event, frozen=True, tag="sale.abandoned"):
     wall_ms: int
 
 
+class AttendantIdentified(Event, frozen=True, tag="attendant.identified"):
+    """Badge and PIN were right. What follows until `AttendantLeft` is done in their name."""
+
+    attendant_id: str
+    roles: tuple[str, ...]
+
+
+class AttendantLeft(Event, frozen=True, tag="attendant.left"):
+    """They closed their part of the screen, or did nothing for too long."""
+
+    attendant_id: str
+
+
 class Restarted(Event, frozen=True, tag="lane.restarted"):
-    """The lane's process came up and has replayed its journal."""
+    """The lane's process came up and has replayed its journal. `shop`: the rules that it goes by from here on, so that
+    the journal alone tells how every sale was reckoned."""
 
     software: str
+    shop: Shop | None = None
 
 
 # Passing: what is shown
@@ -261,6 +276,8 @@ Durable = (
     | SaleFinished
     | SaleCancelled
     | SaleAbandoned
+    | AttendantIdentified
+    | AttendantLeft
     | Restarted
 )
 Passing = (

@@ -100,6 +100,17 @@ class Receipt(Base, frozen=True):
     reason: str = ""
 
 
+class Attendant(Base, frozen=True):
+    """A member of staff who has shown who they are (badge and PIN). `attendant_id` is an opaque reference; `roles`
+    are words of the signed configuration: `approve`, `void`, `payments`, `day`."""
+
+    attendant_id: str
+    roles: tuple[str, ...] = ()
+
+    def may(self, role: str) -> bool:
+        return role in self.roles
+
+
 class ItemNotFound(Base, frozen=True, tag="item_not_found"):
     """`text` is what was read, cleaned and cut for showing; `why` a word: `unknown`, `not_a_product`, `in_store`."""
 
@@ -162,6 +173,8 @@ class State(Base, frozen=True):
     payment: Payment | None = None
     receipt: Receipt | None = None
     prompt: Prompt | None = None
+    attendant: Attendant | None = None
+    """Who of the staff stands at the lane now; None: the customer is alone."""
     next_sale_no: int = 1
     next_receipt_no: int = 1
     pulse: int = 0

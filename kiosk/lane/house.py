@@ -119,7 +119,7 @@ class House:
         self._service = Service(self.lane, self.journal, self._adopt, self._lane_uids)
         await self._service.start(self.config.lane_socket)
         self.lane.start(performing)
-        self.lane.post(on.Restarted(SOFTWARE))
+        self.lane.post(on.Restarted(SOFTWARE, self.lane.snapshot().state.shop))
         self._hardware_task = self._loop.create_task(hardware.run(), name="hardware")
 
     async def _stop(self) -> None:

@@ -15,12 +15,12 @@ from kiosk.core import effects as do
 from kiosk.core import events as on
 from kiosk.core.checkout import is_recorded, step
 from kiosk.core.closing import sealed
+from kiosk.core.entry import entry
 from kiosk.core.screen import screen
 from kiosk.core.state import State
 from kiosk.journal.errors import AppendFailed, JournalError
 from kiosk.journal.store import Journal
 from kiosk.lane.port import AnyWish, Published, Wish
-from kiosk.lane.restore import entry
 from kiosk.records.journal import Actor
 
 _log = logging.getLogger("kassa.lane")

@@ -6,33 +6,15 @@ from typing import Any, Protocol
 import msgspec
 from msgspec.structs import replace
 
-from kiosk.core import effects as do
 from kiosk.core import events as on
 from kiosk.core.checkout import step
+from kiosk.core.entry import Entry
 from kiosk.core.state import Shop, State, fresh
 from kiosk.records.journal import Record
-from kiosk.records.sale import Sale
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """Body of a record of the lane: what happened, what was to be done about it, and where the number series stand.
-    `sale`: the whole sale, when the event ended it."""
-
-    event: on.Durable
-    effects: list[do.Any]
-    next_sale_no: int
-    next_receipt_no: int
-    sale: Sale | None = None
 
 
 class Backward(Protocol):
     def backward(self) -> Iterable[Record]: ...
-
-
-def entry(event: on.Durable, effects: Iterable[do.Any], after: State, sale: Sale | None) -> Entry:
-    # Timers are of this process only; they say nothing about the sale.
-    lasting: list[do.Any] = [effect for effect in effects if not isinstance(effect, do.StartTimer | do.StopTimer)]
-    return Entry(event, lasting, after.next_sale_no, after.next_receipt_no, sale)
 
 
 def restored(journal: Backward, shop: Shop, next_sale_no: int, next_receipt_no: int) -> State:

@@ -8,7 +8,7 @@ from kiosk.core import events as on
 from kiosk.core.basket import MAX_LINES
 from kiosk.core.checkout import step
 from kiosk.core.closing import sealed
-from kiosk.lane.restore import entry
+from kiosk.core.entry import entry
 from kiosk.records.canonical import canonical
 from kiosk.records.catalogue_row import MAX_NAME_CHARS
 from kiosk.records.journal import MAX_RECORD_BYTES
