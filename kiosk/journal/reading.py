@@ -58,6 +58,8 @@ class Reader:
             else:
                 return None
             until = min((g.gap.first for g in gaps if g.gap.first > after_seq), default=database.MAX_SEQ)
+            # A batch ends with the record that changes the key, so that it brings the old key's own signature of it.
+            until = min(until, self._marks.keys[ep].next_change(after_seq + 1) or until)
             records: list[bytes] = []
             signature, size = b"", 0
             for seq, data, signed in database.rows(self._connection, ep, after_seq):

@@ -55,6 +55,10 @@ class Keys:
     def certificate(self, seq: int) -> KeyCertificate:
         return next(certified for from_seq, certified, _ in reversed(self._keys) if from_seq <= seq or from_seq == 1)
 
+    def next_change(self, seq: int) -> int | None:
+        """The first record after `seq` from which on another key signs."""
+        return min((from_seq for from_seq, _, _ in tuple(self._keys[1:]) if from_seq > seq), default=None)
+
     @property
     def newest(self) -> KeyCertificate:
         return self._keys[-1][1]

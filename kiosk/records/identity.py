@@ -23,13 +23,15 @@ class BadIdentity(ValueError):
     """A key, certificate or counter-signature that does not verify; the text says which and why."""
 
 
-class EnrolmentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class EnrolmentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """`POST /v1/enrol`. `identity_key`: P-256 public key, SubjectPublicKeyInfo DER in base64. `proof`: by that key
-    over the token, so that a copied request is worth nothing without the key."""
+    over the token, so that a copied request is worth nothing without the key. `last_ep`: the highest epoch that the
+    device has a journal key for; it may have begun some by itself that the backend never heard of."""
 
     token: str
     identity_key: str
     proof: str
+    last_ep: int = 0
 
 
 class Enrolment(msgspec.Struct, frozen=True):

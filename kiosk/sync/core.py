@@ -8,6 +8,7 @@ One machine per epoch; they go up one after the other, oldest first (`due`).
 | answer                        | what is done                                                    |
 |-------------------------------|-----------------------------------------------------------------|
 | accepted, verified            | lane keeps it; on from there, batch doubled                     |
+| accepted beyond the journal   | as a fork; an old epoch is done                                 |
 | gap                           | back to the backend's head, at once; with a pause the next time |
 | fork                          | shown to the lane; halt, alarm; tried again every few minutes   |
 | denied, rejected              | halt, alarm; tried again every few minutes                      |
@@ -298,12 +299,31 @@ def _unbelievable(state: State, sent: SignedSegment, ack: Acknowledgement) -> st
 
 
 def _accepted(state: State, sent: SignedSegment, ack: Acknowledgement, luck: float) -> Step:
+    if ack.hwm > state.head_seq and _counter_signed(state, ack):
+        return _beyond(state, ack)
     doubt = _unbelievable(state, sent, ack)
     if not doubt and ack.hwm < sent.header.first_seq:
         doubt = f"the backend acknowledges record {ack.hwm} only, {sent.header.first_seq} and later were sent"
     if doubt:
         return _rest(state, "strange_answer", doubt, _jitter(state, luck))
     return replace(state, phase=Phase.KEEPING), (KeepAcknowledgement(ack),)
+
+
+def _counter_signed(state: State, ack: Acknowledgement) -> bool:
+    try:
+        check_acknowledgement(state.key, state.dev, state.ep, ack)
+    except BadIdentity:
+        return False
+    return True
+
+
+def _beyond(state: State, ack: Acknowledgement) -> Step:
+    """The backend truly holds more of this epoch than the lane: the lane's journal is an older one, put back."""
+    message = f"the backend holds records up to {ack.hwm}, the journal ends at {state.head_seq}"
+    if state.last:
+        return replace(state, phase=Phase.KEEPING), (ShowFork(ack, message),)
+    done = replace(state, phase=Phase.IDLE, cursor=state.head_seq, failures=0, halt="")
+    return done, (Report("info", "held_already", message),)
 
 
 def _gap(state: State, sent: SignedSegment, ack: Acknowledgement, luck: float) -> Step:
