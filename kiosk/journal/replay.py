@@ -28,10 +28,13 @@ from kiosk.receipt.blocks import DocumentError, from_json, to_json
 from kiosk.receipt.document import compose
 from kiosk.receipt.escpos import encode
 from kiosk.records.journal import BadRecord, Record, decode
+from kiosk.records.lifecycle import read_epoch
 from kiosk.records.sale import Product
 
 _TYPES = frozenset(str(event.__struct_config__.tag) for event in get_args(on.Durable))
 MAX_DIFFERENCES = 1000
+Range = tuple[tuple[int, int], tuple[int, int]]
+"""Epoch and number of the first and the last record that a gap record declares."""
 
 Products = Callable[[str, str], Product | None]
 """(catalogue version, code) to the product. Raises LookupError for a version that is not at hand."""
@@ -71,10 +74,14 @@ class Replayed:
 
 
 def replay(
-    entries: Iterable[Entry], products: Products | None = None, progress: Callable[[int], None] = lambda count: None
+    entries: Iterable[Entry],
+    products: Products | None = None,
+    progress: Callable[[int], None] = lambda count: None,
+    *,
+    gaps: Iterable[Range] = (),
 ) -> Replayed:
-    """Replay records in file order. Pure but for what `products` does."""
-    replaying = _Replay(products)
+    """Replay records in file order, but for those in `gaps`. Pure but for what `products` does."""
+    replaying = _Replay(products, gaps)
     for entry in entries:
         replaying.take(entry)
         if replaying.result.records % 200 == 0:
@@ -84,8 +91,10 @@ def replay(
 
 
 class _Replay:
-    def __init__(self, products: Products | None) -> None:
+    def __init__(self, products: Products | None, gaps: Iterable[Range]) -> None:
         self.result = Replayed()
+        self._gaps = tuple(gaps)
+        self._place = (0, 0)
         self._products = products
         self._state: State | None = None
         self._since_rest: list[on.Any] = []
@@ -95,10 +104,12 @@ class _Replay:
 
     def take(self, entry: Entry) -> None:
         self.result.records += 1
+        if self._damaged(entry):
+            return
         try:
             record = decode(entry.data)
-            if record.typ == "journal.gap":
-                self._lost_sight()
+            if (begun := read_epoch(record)) is not None:
+                self._begin_epoch(begun.skip)
             if record.typ not in _TYPES:
                 return
             body = msgspec.convert(record.body, Body)
@@ -118,6 +129,22 @@ class _Replay:
             self._rest(body)
         else:
             self._since_rest.append(event)
+
+    def _damaged(self, entry: Entry) -> bool:
+        """What a gap record declares is not looked at, and after it nobody knows what the lane knew."""
+        place = (entry.ep, entry.seq)
+        if any(first <= place <= last for first, last in self._gaps):
+            return True
+        if entry.ep == self._place[0] and entry.seq != self._place[1] + 1:
+            self._lost_sight()
+        self._place = place
+        return False
+
+    def _begin_epoch(self, skip: int) -> None:
+        """As `kiosk.lane.restore`: lost records may have used numbers, so the series go ahead."""
+        if self._since_rest or self._at_rest is None:
+            return self._lost_sight()
+        self._at_rest = (self._at_rest[0] + skip, self._at_rest[1] + skip)
 
     def _lost_sight(self) -> None:
         """Until the next sale is over nobody knows what the lane knew."""
