@@ -67,6 +67,8 @@ class Source:
     def _prepare(self) -> None:
         connection = self._connection
         connection.set_busy_timeout(2000)
+        # Without it, closing takes a log whose first frame is damaged for an empty one, and deletes it.
+        connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
         connection.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_VIEW, 0)

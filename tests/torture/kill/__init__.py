@@ -10,6 +10,7 @@ import multiprocessing
 import random
 import shutil
 import tempfile
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,6 +29,8 @@ _LONGEST_S = 0.03
 _START_S = 60
 _AT_ONCE = 2
 _context = multiprocessing.get_context("forkserver")
+# Starting and forgetting a process both walk the one list of children, which knows nothing of threads.
+_children = threading.Lock()
 
 
 def run(count: int, seed: int, progress: Progress) -> dict[str, int]:
@@ -64,7 +67,8 @@ def _one_journal(kills: int, chance: random.Random, killed: Callable[[], None]) 
 def _onlooker(folder: Path, hear: Callable[[str], None]) -> Iterator[None]:
     mine, its = _context.Pipe()
     process = _context.Process(target=verify_until_stopped, args=(folder, its))
-    process.start()
+    with _children:
+        process.start()
     its.close()
     try:
         yield
@@ -74,6 +78,8 @@ def _onlooker(folder: Path, hear: Callable[[str], None]) -> Iterator[None]:
     finally:
         process.kill()
         process.join()
+        with _children:
+            process.close()
         mine.close()
 
 
@@ -82,7 +88,8 @@ def _append_and_kill(folder: Path, delay_s: float, *, from_start: bool) -> list[
     point, so whatever it reports meanwhile is read afterwards."""
     mine, its = _context.Pipe(duplex=False)
     process = _context.Process(target=append_until_killed, args=(folder, its))
-    process.start()
+    with _children:
+        process.start()
     its.close()
     try:
         if not from_start and not mine.poll(_START_S):
@@ -93,7 +100,8 @@ def _append_and_kill(folder: Path, delay_s: float, *, from_start: bool) -> list[
     finally:
         process.kill()
         process.join()
-        process.close()
+        with _children:
+            process.close()
         mine.close()
 
 
