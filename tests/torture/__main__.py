@@ -94,7 +94,8 @@ def main(given: list[str]) -> int:
     for name in asked.names or list(PROOFS):
         proof = PROOFS[name]
         count = asked.count or (proof.quick if asked.quick else proof.count)
-        print(f"{name}: {count:,} × {proof.what}", file=sys.stderr, flush=True)
+        many = "all" if count >= 10**9 else f"{count:,}"
+        print(f"{name}: {many} × {proof.what}", file=sys.stderr, flush=True)
         row = _prove(name, proof, count, asked.seed)
         rows.append(row)
         if asked.json:

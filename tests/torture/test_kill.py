@@ -3,7 +3,7 @@
 from tests.torture import kill
 from tests.torture.proofs import PROOFS
 
-KILLS = 60
+KILLS = 40
 
 
 def test_kill() -> None:

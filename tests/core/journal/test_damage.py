@@ -12,6 +12,7 @@ from kiosk.journal.anchor import SLOT_BYTES, Anchor
 from kiosk.journal.errors import Damaged, JournalError
 from kiosk.journal.source import BrokenOff, Source
 from kiosk.records.journal import Head
+from tests.core.journal.forge import drop_triggers
 from tests.core.journal.lane import CUSTOMER, TestLane, fill
 
 RECORDS = 5
@@ -175,12 +176,7 @@ def _edit(lane: TestLane, *statements: str) -> None:
     """What someone with the file and a copy of SQLite can do."""
     connection = apsw.Connection(str(lane.path))
     try:
-        for table in ("records", "certificates", "acknowledgements"):
-            names = connection.execute(
-                "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?", (table,)
-            ).fetchall()
-            for (name,) in names:
-                connection.execute(f"DROP TRIGGER {name}")
+        drop_triggers(connection)
         for statement in statements:
             connection.execute(statement)
     finally:
