@@ -85,6 +85,8 @@ class Source:
         recovered = connection.execute("PRAGMA wal_checkpoint(NOOP)").fetchone()
         frames = max(int(str(recovered[1])), 0) if recovered is not None else 0
         self.lost = "" if self.live else wal.lost_by_recovery(database.wal_path(self.path), frames)
+        # One snapshot of a live file for all that follows: a record is never read without the certificate before it.
+        connection.execute("BEGIN")
         self.certificates = self._texts("certificates", "certificate", KeyCertificate)
         self.acknowledgements = self._texts("acknowledgements", "acknowledgement", Acknowledgement)
         self.count = int(str(connection.execute("SELECT count(*) FROM records").get))
