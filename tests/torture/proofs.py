@@ -44,6 +44,7 @@ PROOFS = {
     "kill": Proof("kill -9 of an appending process", 10_000, 200, "tests.torture.kill", ("records",)),
     "bits": Proof("every prefix, every bit of a journal", 10**9, 4_000, "tests.torture.bits", ("detected", "cut")),
     "tamper": Proof("tampering with every record", 10**9, 200, "tests.torture.tamper", ("by_verify", "by_the_lane")),
+    "power": Proof("power cuts under ext4", 2_000, 100, "tests.torture.power", ("records", "control_lost")),
     "payment": Proof("steps of the payment model, with crashes", 1_000_000, 20_000, "tests.torture.payment"),
     "network": Proof("sync sessions over a hostile network", 10_000, 200, "tests.torture.network"),
 }
