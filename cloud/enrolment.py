@@ -40,20 +40,25 @@ def enrol(store: Store, keys: Keys, clock: Clock, tenant: str, address: str, req
     except BadIdentity as error:
         raise Refused(403, "bad_proof", str(error)) from None
     identity = _canonical_key(request.identity_key)
-    with store.write() as connection:
-        row = connection.execute(
-            sa.select(schema.tokens).where(schema.tokens.c.hash == token_hash(request.token)).with_for_update()
-        ).one_or_none()
-        if row is None:
-            raise Refused(403, "unknown_token", "this token is not known here; ask for a new one")
-        if row.answer is not None:
-            if row.identity_key != identity:
-                raise Refused(403, "token_used", "this token was used by another device; ask for a new one")
-            answer = msgspec.json.decode(row.answer, type=Enrolment)
-            return msgspec.structs.replace(answer, device_token=keys.device_token(answer.dev))
-        if row.expires_ms <= clock():
-            raise Refused(403, "token_expired", "this token has expired; ask for a new one")
-        return _admit(connection, keys, clock(), tenant, address, identity, row, request.last_ep)
+    return store.run(lambda connection: _spend(connection, keys, clock(), tenant, address, identity, request))
+
+
+def _spend(
+    connection: sa.Connection, keys: Keys, now: int, tenant: str, address: str, identity: str, request: EnrolmentRequest
+) -> Enrolment:
+    row = connection.execute(
+        sa.select(schema.tokens).where(schema.tokens.c.hash == token_hash(request.token)).with_for_update()
+    ).one_or_none()
+    if row is None:
+        raise Refused(403, "unknown_token", "this token is not known here; ask for a new one")
+    if row.answer is not None:
+        if row.identity_key != identity:
+            raise Refused(403, "token_used", "this token was used by another device; ask for a new one")
+        answer = msgspec.json.decode(row.answer, type=Enrolment)
+        return msgspec.structs.replace(answer, device_token=keys.device_token(answer.dev))
+    if row.expires_ms <= now:
+        raise Refused(403, "token_expired", "this token has expired; ask for a new one")
+    return _admit(connection, keys, now, tenant, address, identity, row, request.last_ep)
 
 
 def _canonical_key(spki_base64: str) -> str:

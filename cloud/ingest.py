@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 import msgspec
 import sqlalchemy as sa
 
-from cloud import gaps, journal_keys, projection, provisional, schema
+from cloud import bulk, gaps, journal_keys, projection, provisional, schema
 from cloud.alarms import raise_alarm
 from cloud.clock import Clock
 from cloud.devices import Device
@@ -98,8 +98,8 @@ def interpret(data: bytes, shop: str, reg: str, received_ms: int) -> Reading:
     try:
         record = decode(data)
     except BadRecord as error:
-        return Reading(problem=f"{error.kind}: {error}")
-    typ = record.typ[:80]
+        return Reading(problem=_text(f"{error.kind}: {error}"))
+    typ = _text(record.typ[:80])
     if record.v != VERSION:
         return Reading(typ, f"version: the record is of version {record.v}, this backend reads {VERSION}")
     try:
@@ -109,10 +109,15 @@ def interpret(data: bytes, shop: str, reg: str, received_ms: int) -> Reading:
             return Reading(typ, tzo=record.tzo)
         sale = projection.read_sale(record)
     except projection.Unreadable as error:
-        return Reading(typ, f"unreadable: {error}", tzo=record.tzo)
+        return Reading(typ, _text(f"unreadable: {error}"), tzo=record.tzo)
     rows = projection.rows(record, sale, shop, reg, received_ms)
     counts = record.mode == "live"
     return Reading(typ, None, rows, record.tzo, sale.sale_no if counts else 0, sale.receipt_no if counts else 0)
+
+
+def _text(said: str) -> str:
+    """PostgreSQL takes no NUL in text."""
+    return said[:500].replace("\x00", "\ufffd")
 
 
 def ingest(store: Store, keys: Keys, clock: Clock, device: Device, ep: int, segment: SignedSegment) -> Acknowledgement:
@@ -129,9 +134,11 @@ def ingest(store: Store, keys: Keys, clock: Clock, device: Device, ep: int, segm
         raise Rejected(422, "bad_gap", str(error)) from None
     except BadRecord as error:
         raise Rejected(422, error.kind, str(error)) from None
-    with store.write() as connection:
-        upload = _Upload(connection, keys, clock(), device, ep, segment, entries, gap, change)
-        outcome = upload.place(certificate)
+    outcome = store.run(
+        lambda connection: _Upload(connection, keys, clock(), device, ep, segment, entries, gap, change).place(
+            certificate
+        )
+    )
     if isinstance(outcome, Rejected):  # raised only now, so that the quarantine is committed
         raise outcome
     return outcome
@@ -262,24 +269,15 @@ class _Upload:
     def _append(self, new: list[Entry], shop: str, reg: str, unknown: int, certificate: KeyCertificate) -> None:
         dev, connection = self.device.dev, self.connection
         readings = [interpret(entry.data, shop, reg, self.now_ms) for entry in new]
-        connection.execute(
-            schema.records.insert(),
+        bulk.insert(
+            connection,
+            schema.records,
             [
-                {
-                    "dev": dev,
-                    "ep": self.ep,
-                    "seq": entry.seq,
-                    "hash": entry.hash,
-                    "typ": reading.typ.replace("\x00", "\ufffd"),
-                    "received_ms": self.now_ms,
-                    "problem": reading.problem.replace("\x00", "\ufffd")[:500] if reading.problem else None,
-                    "data": entry.data,
-                }
+                (dev, self.ep, entry.seq, entry.hash, reading.typ, self.now_ms, reading.problem, entry.data)
                 for entry, reading in zip(new, readings, strict=True)
             ],
         )
-        for reading in readings:
-            projection.insert(connection, reading.rows)
+        projection.insert(connection, projection.merged(reading.rows for reading in readings))
         connection.execute(
             schema.signatures.insert().values(dev=dev, ep=self.ep, seq=new[-1].seq, signature=self.segment.signature)
         )
