@@ -16,6 +16,7 @@ from systemd import daemon
 from cloud import catalogues, devices, keys, shops
 from cloud.clock import now_ms
 from cloud.config import Config, load
+from cloud.keys_cli import app as keys_app
 from cloud.rebuild import rebuild as rebuild_projection
 from cloud.sources import read_products
 from cloud.store import BadDatabase, Busy, Store
@@ -25,6 +26,7 @@ from kiosk.records.config import BadConfig
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 catalogue_app = typer.Typer(no_args_is_help=True, help="Catalogue versions.")
 app.add_typer(catalogue_app, name="catalogue")
+app.add_typer(keys_app, name="keys")
 
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="cloud.toml")]
 DataDir = Annotated[Path | None, typer.Option("--data", help="Folder of the database and keys; wins over cloud.toml.")]
