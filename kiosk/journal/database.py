@@ -175,7 +175,9 @@ class Database:
             execute(_LANDMARKS)
             if begins:
                 self.add_certificate(ep, certificate)
-            execute("INSERT INTO landmarks VALUES (?, ?, ?)", (place(ep, seq), typ, certificate))
+            execute(
+                "INSERT INTO landmarks (place, typ, certificate) VALUES (?, ?, ?)", (place(ep, seq), typ, certificate)
+            )
             self.insert(ep, seq, data, signature)
             execute("COMMIT")
         except apsw.Error:
@@ -222,7 +224,7 @@ class Database:
         return self._texts("SELECT ep, CAST(certificate AS BLOB) FROM certificates ORDER BY ep")
 
     def add_certificate(self, ep: int, certificate: str) -> None:
-        self._connection.execute("INSERT INTO certificates VALUES (?, ?)", (ep, certificate))
+        self._connection.execute("INSERT INTO certificates (ep, certificate) VALUES (?, ?)", (ep, certificate))
 
     def acknowledgements(self) -> dict[int, bytes]:
         return self._texts("SELECT ep, CAST(acknowledgement AS BLOB) FROM acknowledgements ORDER BY ep")
@@ -237,7 +239,7 @@ class Database:
         try:
             execute("UPDATE acknowledgements SET hwm = ?, acknowledgement = ? WHERE ep = ?", (hwm, text, ep))
             if self._connection.changes() == 0:
-                execute("INSERT INTO acknowledgements VALUES (?, ?, ?)", (ep, hwm, text))
+                execute("INSERT INTO acknowledgements (ep, hwm, acknowledgement) VALUES (?, ?, ?)", (ep, hwm, text))
             execute("COMMIT")
         except apsw.Error:
             if self._connection.in_transaction:
