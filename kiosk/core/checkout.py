@@ -9,8 +9,9 @@ from msgspec.structs import replace
 from kiosk.core import closing, payment, scanning
 from kiosk.core import effects as do
 from kiosk.core import events as on
+from kiosk.core.lasting import Lasting, lasting
 from kiosk.core.screen import screen
-from kiosk.core.state import Attendant, CancelAsked, HelpCalled, Receipt, State, StillThere, TimerName
+from kiosk.core.state import Adopted, Attendant, CancelAsked, HelpCalled, Receipt, State, StillThere, TimerName
 from kiosk.core.steps import Step, stay
 from kiosk.records.sale import Sale
 
@@ -39,18 +40,18 @@ def step(state: State, event: on.Any) -> Step:
     return Step(after, (*taken.effects, *_timers(state, event, after)))
 
 
-def durable_part(state: State) -> tuple[Sale | None, str, Receipt | None, str, int, int]:
+def durable_part(state: State) -> tuple[Sale | None, str, Receipt | None, str, int, int, Lasting]:
     """What replay must restore."""
     tender_id = state.payment.tender_id if state.payment is not None else ""
     stage = "idle" if state.sale is None else "scanning" if state.stage == "choosing" else state.stage
-    return (state.sale, stage, state.receipt, tender_id, state.next_sale_no, state.next_receipt_no)
+    return (state.sale, stage, state.receipt, tender_id, state.next_sale_no, state.next_receipt_no, lasting(state))
 
 
 def is_recorded(before: State, event: on.Any, taken: Step) -> bool:
     """Whether the journal must hold the event before its effects are performed."""
     if not isinstance(event, on.Durable):
         return False
-    if isinstance(event, on.Restarted) or before.attendant != taken.state.attendant:
+    if isinstance(event, on.Restarted):
         return True
     if durable_part(before) != durable_part(taken.state):
         return True
@@ -108,6 +109,9 @@ def _dispatch(state: State, event: on.Any) -> Step:
         case on.AttendantLeft(attendant_id):
             there = state.attendant is not None and state.attendant.attendant_id == attendant_id
             return Step(replace(state, attendant=None)) if there else stay(state)
+        case on.SettingsAdopted(version, sequence):
+            newer = sequence > state.settings.sequence
+            return Step(replace(state, settings=Adopted(version, sequence))) if newer else stay(state)
         case on.Restarted():
             # Who was at the lane before a restart must show it again: the process cannot know who stands there now.
             return _resume(replace(state, attendant=None))

@@ -161,6 +161,13 @@ class AttendantLeft(Event, frozen=True, tag="attendant.left"):
     attendant_id: str
 
 
+class SettingsAdopted(Event, frozen=True, tag="settings.adopted"):
+    """A newer version of the shop's signed settings holds from here on."""
+
+    version: str
+    sequence: int
+
+
 class Restarted(Event, frozen=True, tag="lane.restarted"):
     """The lane's process came up and has replayed its journal. `shop`: the rules that it goes by from here on, so that
     the journal alone tells how every sale was reckoned."""
@@ -278,6 +285,7 @@ Durable = (
     | SaleAbandoned
     | AttendantIdentified
     | AttendantLeft
+    | SettingsAdopted
     | Restarted
 )
 Passing = (

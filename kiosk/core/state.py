@@ -48,6 +48,13 @@ class Catalogue(Base, frozen=True):
     products: int = 0
 
 
+class Adopted(Base, frozen=True):
+    """The version of the shop's signed settings that the lane goes by; `sequence` 0: none came yet."""
+
+    version: str = ""
+    sequence: int = 0
+
+
 class DeviceHealth(Base, frozen=True):
     """A device in the kiosk's eyes: `condition` and `reason` are the words of the hardware daemon."""
 
@@ -175,6 +182,7 @@ class State(Base, frozen=True):
     prompt: Prompt | None = None
     attendant: Attendant | None = None
     """Who of the staff stands at the lane now; None: the customer is alone."""
+    settings: Adopted = Adopted()
     next_sale_no: int = 1
     next_receipt_no: int = 1
     pulse: int = 0

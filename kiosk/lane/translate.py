@@ -17,6 +17,7 @@ from kiosk.lane.stamp import LaneStamp, new_id
 from kiosk.receipt.blocks import to_json
 from kiosk.receipt.document import compose
 from kiosk.records.catalogue import CatalogueError
+from kiosk.records.settings import Settings
 
 _log = logging.getLogger("kassa.lane.translate")
 
@@ -38,6 +39,8 @@ class Translate:
         self._stamp = stamp
         self._rules = rules
         self._catalogue = catalogue
+        self.settings: Settings | None = None
+        """The shop's settings that the lane goes by, with the staff's hashes, which no state holds."""
 
     @property
     def catalogue(self) -> Catalogue | None:
