@@ -15,6 +15,7 @@ from cloud.keys import Keys
 from cloud.shops import ensure_shop
 from cloud.store import Store
 from kiosk.records.settings import (
+    BADGE_PREFIX,
     MAX_STAFF,
     PIN,
     ROLES,
@@ -44,7 +45,7 @@ class Times:
 
 def new_badge() -> str:
     """What a badge's QR or Code 128 holds: 100 random bits."""
-    return "STAFF-" + "".join(secrets.choice(_CROCKFORD) for _ in range(20))
+    return BADGE_PREFIX + "".join(secrets.choice(_CROCKFORD) for _ in range(20))
 
 
 def add(

@@ -12,6 +12,7 @@ class Lasting(msgspec.Struct, frozen=True, omit_defaults=True):
 
     attendant: Attendant | None = None
     settings: Adopted = Adopted()
+    refusals: tuple[int, ...] = ()
 
 
 def lasting(state: State) -> Lasting:

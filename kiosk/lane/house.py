@@ -74,7 +74,7 @@ class House:
         self.lane = Lane(state, self.journal, self._translate)
         self.lane.on_rest(self._adopt_waiting)
         self.lane.on_rest(self._take_settings)
-        self._translate.settings = self._held_settings(state.settings.version)
+        self._translate.use(self._held_settings(state.settings.version))
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run_loop, name="devices")
         self._service: Service | None = None
@@ -172,7 +172,7 @@ class House:
             return
         found = self._newest_settings(state.settings.sequence + 1)
         if found is not None:
-            self._translate.settings = found
+            self._translate.use(found)
             self.lane.post(on.SettingsAdopted(found.version, found.sequence))
             _log.info("settings %s with %d staff", found.version, len(found.staff))
 

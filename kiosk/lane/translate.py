@@ -13,6 +13,7 @@ from kiosk.core.state import Catalogue as CatalogueInfo
 from kiosk.core.state import State
 from kiosk.lane import port
 from kiosk.lane.catalogue import Catalogue
+from kiosk.lane.counter import Counter
 from kiosk.lane.stamp import LaneStamp, new_id
 from kiosk.receipt.blocks import to_json
 from kiosk.receipt.document import compose
@@ -39,8 +40,11 @@ class Translate:
         self._stamp = stamp
         self._rules = rules
         self._catalogue = catalogue
-        self.settings: Settings | None = None
-        """The shop's settings that the lane goes by, with the staff's hashes, which no state holds."""
+        self._counter = Counter(stamp)
+
+    def use(self, settings: Settings | None) -> None:
+        """Go by these settings of the shop from here on."""
+        self._counter.settings = settings
 
     @property
     def catalogue(self) -> Catalogue | None:
@@ -64,6 +68,9 @@ class Translate:
                 return None
 
     def _read(self, state: State, read: CodeRead) -> on.Any | None:
+        staff = self._counter.badge(state, read.text)
+        if staff is not None:
+            return staff
         if screen(state) == "out_of_service" or self._catalogue is None:
             return None
         match interpret(read.text, read.aim, self._rules):
@@ -133,7 +140,7 @@ class Translate:
             case port.Finish():
                 return on.SaleFinished()
             case _:
-                return None
+                return self._counter.event(state, wish)
 
     def _receipt(self, state: State, how: port.How) -> on.Any | None:
         if state.sale is None or state.stage not in ("receipt", "printing"):

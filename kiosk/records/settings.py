@@ -21,6 +21,8 @@ ROLES = ("approve", "void", "payments", "day", "suspend")
 suspend: move a sale to another till."""
 MAX_DOCUMENT_BYTES = 256 * 1024
 MAX_STAFF = 500
+BADGE_PREFIX = "STAFF-"
+"""How the badges begin that the backend makes."""
 PIN = re.compile(r"[0-9]{4,8}", re.ASCII)
 _CONTEXT = b"kassa shop settings v1\x00"
 _BADGE_CONTEXT = b"kassa staff badge v1\x00"

@@ -3,9 +3,22 @@
 from typing import NamedTuple
 
 from kiosk.core.screen import Screen, can_scan, card_offered, print_offered, screen
-from kiosk.core.state import HelpCalled, ItemNotFound, NotForSale, PaymentFailed, Prompt, Refused, State, StillThere
+from kiosk.core.state import (
+    AttendantMenu,
+    HelpCalled,
+    ItemNotFound,
+    NotForSale,
+    PaymentFailed,
+    PinAsked,
+    Prompt,
+    Refused,
+    State,
+    StillThere,
+    VoidAsked,
+)
 from kiosk.i18n import LANGUAGES, N_, Translator, html_lang, pick, resolve, translator
 from kiosk.lane.port import Published
+from kiosk.web import staff
 from kiosk.web import words as say
 from kiosk.web.basket import item_count, rows
 from kiosk.web.qr import qr_svg, receipt_address
@@ -86,6 +99,10 @@ def context(published: Published) -> dict[str, object]:
         "items": item_count(sale),
         "notices": _notices(state, name, words),
         "prompt": prompt_view(state.prompt, words, paid=state.stage in PAID_FOR) if state.prompt is not None else None,
+        "staff": staff.staff_view(state, words),
+        "pin_taken": not (isinstance(state.prompt, PinAsked) and state.prompt.trouble == "locked"),
+        "void_line": state.prompt.line_id if isinstance(state.prompt, VoidAsked) else "",
+        "void_reasons": staff.void_reasons(words) if isinstance(state.prompt, VoidAsked) else [],
         "can_scan": can_scan(state),
         "card_offered": card_offered(state),
         "print_offered": print_offered(state),
@@ -112,7 +129,7 @@ def prompt_view(prompt: Prompt, words: Translator, *, paid: bool = False) -> Pro
             name, code = pick(names, words.language)
             title, body = (
                 N_("Staff can take this off"),
-                N_("It stays in your basket until a member of staff removes it."),
+                N_("It stays in your basket until they come. Staff have been called; you can go on scanning."),
             )
             return PromptView("refused", "staff", t(title), t(body), name, html_lang(code))
         case Refused(rule=rule, name=names):
@@ -129,6 +146,11 @@ def prompt_view(prompt: Prompt, words: Translator, *, paid: bool = False) -> Pro
         case PaymentFailed(reason=reason):
             body = t(say.FAILURES.get(say.SAME_FAILURE.get(reason, reason), say.FAILURE))
             return PromptView("payment_failed", "stop", t(N_("Nothing was charged")), body)
+        case PinAsked() | AttendantMenu():
+            return PromptView(prompt.__struct_config__.tag, *staff.words_of(prompt, words))  # type: ignore[arg-type]
+        case VoidAsked(name=names):
+            name, code = pick(names, words.language)
+            return PromptView("void_asked", *staff.words_of(prompt, words), name, html_lang(code))
         case NotForSale(name=names):
             name, code = pick(names, words.language)
             body = N_("It was not added. Please take it to the staffed till.")
@@ -153,7 +175,7 @@ def _restriction(rule: str, words: Translator) -> tuple[str, str]:
         title = words.t(N_("Staff must approve this"))
     else:
         title = words.t(N_("Only for customers of {age} or over"), age=years)
-    return title, words.t(N_("It was not added. Please buy it at the staffed till."))
+    return title, words.t(N_("Staff have been called to look at it. You can go on scanning meanwhile."))
 
 
 def _notices(state: State, name: Screen, words: Translator) -> list[Notice]:

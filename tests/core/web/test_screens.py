@@ -51,7 +51,7 @@ def test_the_samples_show_every_screen_and_every_prompt() -> None:
     screens = {found for frame in frames for found in re.findall(r'data-screen="(\w+)"', frame)}
     prompts = {found for frame in frames for found in re.findall(r'data-prompt="(\w+)"', frame)}
     assert screens == set(get_args(Screen))
-    assert len(prompts) == 8
+    assert len(prompts) == 11
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
