@@ -18,6 +18,7 @@ Screen = Literal[
     "printing",
     "print_trouble",
     "thanks",
+    "suspended",
 ]
 
 
@@ -47,6 +48,8 @@ def screen(state: State) -> Screen:
             return "print_trouble" if stuck or outcome in ("failed", "uncertain") else "printing"
         case "thanks":
             return "thanks"
+        case "suspended":
+            return "suspended"
 
 
 def can_scan(state: State) -> bool:

@@ -28,6 +28,7 @@ _CUSTOMER = Actor("customer")
 _SYSTEM = Actor("system")
 _BY_CUSTOMER = (on.ItemScanned, on.LanguageChosen, on.PayChosen, on.ReceiptChosen, on.CopyChosen, on.SaleCancelled)
 _BY_ATTENDANT = (on.AttendantIdentified, on.AttendantLeft, on.RestrictionChecked, on.LineVoided)
+_BY_ANYONE = (*_BY_CUSTOMER, on.SaleSuspended, on.SaleRecalled)
 IDLE_TEND_S = 5.0
 
 
@@ -182,9 +183,9 @@ class Lane:
 def _actor(event: on.Durable, before: State, after: State) -> Actor:
     """Who did it: what is done at the page while an attendant is there is done in their name."""
     attendant = before.attendant or after.attendant
-    if attendant is not None and isinstance(event, (*_BY_CUSTOMER, *_BY_ATTENDANT)):
+    if attendant is not None and isinstance(event, (*_BY_ANYONE, *_BY_ATTENDANT)):
         return Actor("attendant", attendant.attendant_id)
-    return _CUSTOMER if isinstance(event, _BY_CUSTOMER) else _SYSTEM
+    return _CUSTOMER if isinstance(event, _BY_ANYONE) else _SYSTEM
 
 
 def _begins(before: State, after: State) -> bool:
