@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from kiosk.core.basket import standing
 from kiosk.core.state import State
 
 Screen = Literal[
@@ -17,6 +18,7 @@ Screen = Literal[
     "printing",
     "print_trouble",
     "thanks",
+    "suspended",
 ]
 
 
@@ -30,7 +32,7 @@ def screen(state: State) -> Screen:
         return "out_of_service"
     match state.stage:
         case "scanning":
-            return "basket" if state.sale is not None and state.sale.lines else "scan"
+            return "basket" if state.sale is not None and standing(state.sale.lines) else "scan"
         case "choosing":
             return "pay"
         case "paying":
@@ -46,6 +48,8 @@ def screen(state: State) -> Screen:
             return "print_trouble" if stuck or outcome in ("failed", "uncertain") else "printing"
         case "thanks":
             return "thanks"
+        case "suspended":
+            return "suspended"
 
 
 def can_scan(state: State) -> bool:

@@ -9,14 +9,18 @@ import logging
 from kiosk.core import events as on
 from kiosk.core.barcode import Gtin, InStore, InStoreRules, NotAProduct, interpret
 from kiosk.core.screen import card_offered, print_offered, screen
+from kiosk.core.slipcode import PREFIX
 from kiosk.core.state import Catalogue as CatalogueInfo
 from kiosk.core.state import State
 from kiosk.lane import port
 from kiosk.lane.catalogue import Catalogue
+from kiosk.lane.counter import Counter
+from kiosk.lane.slips import recall, suspend
 from kiosk.lane.stamp import LaneStamp, new_id
 from kiosk.receipt.blocks import to_json
 from kiosk.receipt.document import compose
 from kiosk.records.catalogue import CatalogueError
+from kiosk.records.settings import Settings
 
 _log = logging.getLogger("kassa.lane.translate")
 
@@ -38,6 +42,11 @@ class Translate:
         self._stamp = stamp
         self._rules = rules
         self._catalogue = catalogue
+        self._counter = Counter(stamp)
+
+    def use(self, settings: Settings | None) -> None:
+        """Go by these settings of the shop from here on."""
+        self._counter.settings = settings
 
     @property
     def catalogue(self) -> Catalogue | None:
@@ -61,8 +70,13 @@ class Translate:
                 return None
 
     def _read(self, state: State, read: CodeRead) -> on.Any | None:
+        staff = self._counter.badge(state, read.text)
+        if staff is not None:
+            return staff
         if screen(state) == "out_of_service" or self._catalogue is None:
             return None
+        if read.text.startswith(PREFIX):
+            return recall(state, read.text, self._catalogue, self._stamp)
         match interpret(read.text, read.aim, self._rules):
             case Gtin(code14=code):
                 return self._product(state, read, code)
@@ -129,8 +143,10 @@ class Translate:
                 return on.CopyChosen(new_id()) if print_offered(state) else on.Touched()
             case port.Finish():
                 return on.SaleFinished()
+            case port.Suspend():
+                return suspend(state, self._stamp)
             case _:
-                return None
+                return self._counter.event(state, wish)
 
     def _receipt(self, state: State, how: port.How) -> on.Any | None:
         if state.sale is None or state.stage not in ("receipt", "printing"):

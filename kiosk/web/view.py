@@ -3,9 +3,25 @@
 from typing import NamedTuple
 
 from kiosk.core.screen import Screen, can_scan, card_offered, print_offered, screen
-from kiosk.core.state import HelpCalled, ItemNotFound, NotForSale, PaymentFailed, Prompt, Refused, State, StillThere
+from kiosk.core.state import (
+    AttendantMenu,
+    HelpCalled,
+    ItemNotFound,
+    NotForSale,
+    NotPossible,
+    PaymentFailed,
+    PinAsked,
+    Prompt,
+    Recalled,
+    Refused,
+    State,
+    StillThere,
+    VoidAsked,
+)
+from kiosk.core.suspend import can_suspend
 from kiosk.i18n import LANGUAGES, N_, Translator, html_lang, pick, resolve, translator
 from kiosk.lane.port import Published
+from kiosk.web import slips, staff
 from kiosk.web import words as say
 from kiosk.web.basket import item_count, rows
 from kiosk.web.qr import qr_svg, receipt_address
@@ -13,7 +29,18 @@ from kiosk.web.qr import qr_svg, receipt_address
 PAID_FOR = ("receipt", "printing", "thanks")
 """Stages with nothing left to lose but the receipt."""
 CANCELLABLE = ("scan", "basket", "pay")
-WITH_TOTAL = ("scan", "basket", "pay", "card", "checking", "closing", "receipt", "printing", "print_trouble")
+WITH_TOTAL = (
+    "scan",
+    "basket",
+    "pay",
+    "card",
+    "checking",
+    "closing",
+    "receipt",
+    "printing",
+    "print_trouble",
+    "suspended",
+)
 STOPPABLE = frozenset(
     [
         "connecting",
@@ -86,6 +113,12 @@ def context(published: Published) -> dict[str, object]:
         "items": item_count(sale),
         "notices": _notices(state, name, words),
         "prompt": prompt_view(state.prompt, words, paid=state.stage in PAID_FOR) if state.prompt is not None else None,
+        "staff": staff.staff_view(state, words),
+        "pin_taken": not (isinstance(state.prompt, PinAsked) and state.prompt.trouble == "locked"),
+        "void_line": state.prompt.line_id if isinstance(state.prompt, VoidAsked) else "",
+        "void_reasons": staff.void_reasons(words) if isinstance(state.prompt, VoidAsked) else [],
+        "changes": slips.changes(state, words),
+        "suspendable": can_suspend(state) and not card_offered(state),
         "can_scan": can_scan(state),
         "card_offered": card_offered(state),
         "print_offered": print_offered(state),
@@ -112,7 +145,7 @@ def prompt_view(prompt: Prompt, words: Translator, *, paid: bool = False) -> Pro
             name, code = pick(names, words.language)
             title, body = (
                 N_("Staff can take this off"),
-                N_("It stays in your basket until a member of staff removes it."),
+                N_("It stays in your basket until they come. Staff have been called; you can go on scanning."),
             )
             return PromptView("refused", "staff", t(title), t(body), name, html_lang(code))
         case Refused(rule=rule, name=names):
@@ -129,6 +162,13 @@ def prompt_view(prompt: Prompt, words: Translator, *, paid: bool = False) -> Pro
         case PaymentFailed(reason=reason):
             body = t(say.FAILURES.get(say.SAME_FAILURE.get(reason, reason), say.FAILURE))
             return PromptView("payment_failed", "stop", t(N_("Nothing was charged")), body)
+        case PinAsked() | AttendantMenu():
+            return PromptView(prompt.__struct_config__.tag, *staff.words_of(prompt, words))  # type: ignore[arg-type]
+        case VoidAsked(name=names):
+            name, code = pick(names, words.language)
+            return PromptView("void_asked", *staff.words_of(prompt, words), name, html_lang(code))
+        case NotPossible() | Recalled():
+            return PromptView(prompt.__struct_config__.tag, *slips.words_of(prompt, words))  # type: ignore[arg-type]
         case NotForSale(name=names):
             name, code = pick(names, words.language)
             body = N_("It was not added. Please take it to the staffed till.")
@@ -153,7 +193,7 @@ def _restriction(rule: str, words: Translator) -> tuple[str, str]:
         title = words.t(N_("Staff must approve this"))
     else:
         title = words.t(N_("Only for customers of {age} or over"), age=years)
-    return title, words.t(N_("It was not added. Please buy it at the staffed till."))
+    return title, words.t(N_("Staff have been called to look at it. You can go on scanning meanwhile."))
 
 
 def _notices(state: State, name: Screen, words: Translator) -> list[Notice]:
@@ -203,6 +243,8 @@ def _special(state: State, name: Screen, words: Translator) -> dict[str, object]
             how = receipt.how if receipt is not None else "none"
             printed = receipt is not None and receipt.how == "print" and receipt.outcome in ("", "printed")
             return {"seconds": state.shop.thanks_s, "qr": _qr(state) if how == "qr" else None, "printed": printed}
+        case "suspended":
+            return slips.slip_view(state)
         case "out_of_service":
             return {"sale_open": state.stage != "idle" and state.sale is not None, "why": _closed_why(state)}
         case _:

@@ -7,7 +7,8 @@ import msgspec
 
 from kiosk.core import state as core
 from kiosk.core.state import Catalogue, DeviceHealth, Health, Payment, Receipt, Shop, State
-from kiosk.records.sale import Currency, Line, LineKind, Price, Quantity, Sale, Tender
+from kiosk.records.sale import Currency, Line, LineKind, Price, Product, Quantity, Sale, Tender
+from kiosk.records.settings import ROLES
 
 KRONE = Currency("DKK", 2)
 READY = DeviceHealth("ready", "")
@@ -160,6 +161,23 @@ def distinct(count: int) -> Sale:
     return msgspec.structs.replace(sale(), lines=held, total_minor=sum(one.gross_minor for one in held))
 
 
+STAFF = core.Attendant("a-4f09c1", ROLES)
+WAITING = tuple(
+    core.Waiting(
+        f"w{n}",
+        Product(f"p{n}", "gtin", name, 8995, 2, "each", "S", 2500, "wine", restriction="age_18"),
+        None,
+        "",
+        "v1",
+    )
+    for n, name in enumerate((PRODUCTS["wine"][3], PRODUCTS["long"][3]))
+)
+CODE = (
+    "KASSA1:7V9K2YXTV1H0Q3WZB5C8D6F4G:HBA4M:DKK:20261121T120000Z-1:"
+    "21RW9GDEG.1.1XB/21RW9GDEH.3.9Q/21RW9GDEJ.2.XC/21RW9GDEK.1.47E/21RW9GDEL.1.3H0:9F8E7D6C"
+)
+SUSPENDED = on(FULL, stage="suspended", receipt=Receipt("print", "{}", "j1"), slip=CODE)
+CHANGED = core.Change(PRODUCTS["long"][3], 11995, 12995)
 STATES: Mapping[str, State] = {
     "attract": IDLE,
     "attract_no_card": on(IDLE, health=health(terminal=UNPLUGGED)),
@@ -206,6 +224,20 @@ STATES: Mapping[str, State] = {
     "prompt_payment_failed": on(PAY, prompt=core.PaymentFailed("card_declined")),
     "prompt_scan_not_now": on(PAY, prompt=core.ScanNotNow()),
     "prompt_not_for_sale": on(FULL, prompt=core.NotForSale({"en": "Loose potatoes", "da": "Løse kartofler"})),
+    "prompt_pin": on(FULL, prompt=core.PinAsked("a-4f09c1")),
+    "prompt_pin_wrong": on(IDLE, prompt=core.PinAsked("a-4f09c1", "wrong")),
+    "prompt_pin_locked": on(FULL, prompt=core.PinAsked("a-4f09c1", "locked", 280)),
+    "staff_basket": on(FULL, attendant=STAFF, waiting=WAITING),
+    "staff_menu": on(FULL, attendant=STAFF, prompt=core.AttendantMenu()),
+    "staff_menu_waiting": on(FULL, attendant=STAFF, waiting=WAITING, prompt=core.AttendantMenu()),
+    "staff_menu_idle": on(IDLE, attendant=STAFF, prompt=core.AttendantMenu()),
+    "staff_void": on(FULL, attendant=STAFF, prompt=core.VoidAsked("l0", PRODUCTS["long"][3])),
+    "suspended": SUSPENDED,
+    "suspended_no_paper": on(SUSPENDED, receipt=Receipt("print", "{}", "j1", outcome="failed")),
+    "prompt_too_large": on(FULL, prompt=core.NotPossible("suspend_too_large")),
+    "prompt_recall_taken": on(IDLE, prompt=core.NotPossible("recall_taken")),
+    "prompt_recalled": on(FULL, prompt=core.Recalled((CHANGED, core.Change(PRODUCTS["rye"][3], 2295, 2495)), 1)),
+    "contrast_staff_menu": on(FULL, attendant=STAFF, waiting=WAITING, prompt=core.AttendantMenu(), contrast="high"),
     "contrast_attract": on(IDLE, contrast="high"),
     "contrast_basket": on(FULL, contrast="high"),
     "contrast_prompt": on(FULL, contrast="high", prompt=core.StillThere(25)),
