@@ -28,7 +28,6 @@ from kiosk.journal.verify import Entry
 from kiosk.receipt.blocks import DocumentError, from_json, to_json
 from kiosk.receipt.document import compose
 from kiosk.receipt.escpos import encode
-from kiosk.records.gap import GAP
 from kiosk.records.journal import BadRecord, Record, decode
 from kiosk.records.lifecycle import read_epoch
 from kiosk.records.sale import Currency, Product
@@ -36,6 +35,8 @@ from kiosk.records.sale import Currency, Product
 _NO_SHOP = Shop("", (), "", Currency("XXX", 0), True, "", ("en",), "en", "")  # noqa: FBT003
 _TYPES = frozenset(str(event.__struct_config__.tag) for event in get_args(on.Durable))
 MAX_DIFFERENCES = 1000
+Range = tuple[tuple[int, int], tuple[int, int]]
+"""Epoch and number of the first and the last record that a gap record declares."""
 
 Products = Callable[[str, str], Product | None]
 """(catalogue version, code) to the product. Raises LookupError for a version that is not at hand."""
@@ -75,10 +76,14 @@ class Replayed:
 
 
 def replay(
-    entries: Iterable[Entry], products: Products | None = None, progress: Callable[[int], None] = lambda count: None
+    entries: Iterable[Entry],
+    products: Products | None = None,
+    progress: Callable[[int], None] = lambda count: None,
+    *,
+    gaps: Iterable[Range] = (),
 ) -> Replayed:
-    """Replay records in file order. Pure but for what `products` does."""
-    replaying = _Replay(products)
+    """Replay records in file order, but for those in `gaps`. Pure but for what `products` does."""
+    replaying = _Replay(products, gaps)
     for entry in entries:
         replaying.take(entry)
         if replaying.result.records % 200 == 0:
@@ -88,8 +93,10 @@ def replay(
 
 
 class _Replay:
-    def __init__(self, products: Products | None) -> None:
+    def __init__(self, products: Products | None, gaps: Iterable[Range]) -> None:
         self.result = Replayed()
+        self._gaps = tuple(gaps)
+        self._place = (0, 0)
         self._products = products
         self._state: State | None = None
         self._since_rest: list[on.Any] = []
@@ -100,10 +107,14 @@ class _Replay:
 
     def take(self, entry: Entry) -> None:
         self.result.records += 1
+        if self._damaged(entry):
+            return
         try:
             record = decode(entry.data)
+            if (begun := read_epoch(record)) is not None:
+                self._begin_epoch(begun.skip)
             if record.typ not in _TYPES:
-                return self._of_itself(record)
+                return
             body = msgspec.convert(record.body, Body)
         except (BadRecord, msgspec.ValidationError) as error:
             self._lost_sight()
@@ -122,18 +133,25 @@ class _Replay:
         else:
             self._since_rest.append(event)
 
+    def _damaged(self, entry: Entry) -> bool:
+        """What a gap record declares is not looked at, and after it nobody knows what the lane knew."""
+        place = (entry.ep, entry.seq)
+        if any(first <= place <= last for first, last in self._gaps):
+            return True
+        if entry.ep == self._place[0] and entry.seq != self._place[1] + 1:
+            self._lost_sight()
+        self._place = place
+        return False
+
+    def _begin_epoch(self, skip: int) -> None:
+        """As `kiosk.lane.restore`: lost records may have used numbers, so the series go ahead."""
+        if self._since_rest or self._at_rest is None:
+            return self._lost_sight()
+        self._at_rest = _skipped(self._at_rest, skip)
+
     def _lost_sight(self) -> None:
         """Until the next sale is over nobody knows what the lane knew."""
         self._state, self._at_rest, self._since_rest = None, None, []
-
-    def _of_itself(self, record: Record) -> None:
-        """What the journal says of itself, and not the lane of a sale."""
-        if record.typ == GAP:
-            self._lost_sight()
-        begun = read_epoch(record)
-        if begun is not None:
-            self._state = None if self._state is None else _skipped(self._state, begun.skip)
-            self._at_rest = None if self._at_rest is None else _skipped(self._at_rest, begun.skip)
 
     def _rest(self, body: Body) -> None:
         self._since_rest, self._at_rest = [], _standing(body)

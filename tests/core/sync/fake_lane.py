@@ -138,7 +138,7 @@ class _Lane(api.Lane):
     async def Status(self) -> api.LaneStatus:
         present = self.lane.catalogues[-1] if self.lane.catalogues else ""
         settings = self.lane.settings[-1] if self.lane.settings else ""
-        return api.LaneStatus("attract", False, present, 0, "kassa test", settings)
+        return api.LaneStatus("attract", False, present, 0, "kassa test", settings=settings)
 
     @varlinkmethod
     async def CatalogueReady(self, *, version: str) -> None:
