@@ -19,6 +19,7 @@ from cloud.config import Config, load
 from cloud.rebuild import rebuild as rebuild_projection
 from cloud.sources import read_products
 from cloud.store import BadDatabase, Busy, Store
+from hal.api.scrub import guard_stderr
 from kiosk.records.catalogue import CatalogueError
 from kiosk.records.config import BadConfig
 
@@ -184,6 +185,7 @@ def publish(
 
 
 def main() -> None:
+    guard_stderr()
     app()
 
 
