@@ -140,6 +140,29 @@ quarantine = sa.Table(
     _col("data", B),
 )
 
+# Ranges of records that are damaged on the lane: it has said so in a signed record, and the chain goes on after them.
+# `after_prev` stands in for the hash of the last of them; `notice`: the gap record with all that verifies it.
+gaps = sa.Table(
+    "gaps",
+    metadata,
+    _col("dev", T, key=True),
+    _col("ep", N, key=True),
+    _col("first_seq", N, key=True),
+    _col("last_seq", N, key=True),
+    _col("after_prev", T),
+    _col("notice", T),
+)
+
+# Journal keys that followed the first one within an epoch.
+journal_keys = sa.Table(
+    "journal_keys",
+    metadata,
+    _col("dev", T, key=True),
+    _col("ep", N, key=True),
+    _col("from_seq", N, key=True),
+    _col("certificate", T),
+)
+
 alarms = sa.Table(
     "alarms",
     metadata,
