@@ -46,5 +46,7 @@ PROOFS = {
     "tamper": Proof("tampering with every record", 10**9, 200, "tests.torture.tamper", ("by_verify", "by_the_lane")),
     "power": Proof("power cuts under ext4", 2_000, 100, "tests.torture.power", ("records", "control_lost")),
     "payment": Proof("steps of the payment model, with crashes", 1_000_000, 20_000, "tests.torture.payment"),
-    "network": Proof("sync sessions over a hostile network", 10_000, 200, "tests.torture.network"),
+    "network": Proof(
+        "sync sessions over a hostile network", 10_000, 200, "tests.torture.network", ("records", "faults", "kills")
+    ),
 }
