@@ -72,9 +72,13 @@ class Health(Base, frozen=True):
 Stage = Literal["idle", "scanning", "choosing", "paying", "closing", "receipt", "printing", "thanks"]
 """idle: nobody there. choosing: how to pay. closing: fiscal port and seal. receipt: how to hand it over."""
 
-Phase = Literal["preparing", "charging", "aborting", "confirming", "unknown"]
+Phase = Literal["preparing", "charging", "aborting", "confirming", "unknown", "reversing", "manual"]
 """Of the one payment under way. preparing: nothing sent. charging: the terminal works. confirming: approved, recorded,
-being acknowledged to the terminal. unknown: the terminal is being asked."""
+being acknowledged to the terminal. unknown: the terminal is being asked. reversing: what was paid goes back. manual:
+only a member of staff can say how it ended."""
+
+Ending = Literal["", "cancelled", "abandoned"]
+"""How the sale ends once all its parts are reversed; empty: it goes on."""
 
 
 class Payment(Base, frozen=True):
@@ -87,6 +91,7 @@ class Payment(Base, frozen=True):
     text: str = ""
     staff: bool = False
     """True once staff were called: the terminal's record could not settle the question, or took too long."""
+    ending: Ending = ""
 
 
 class Receipt(Base, frozen=True):
@@ -147,6 +152,12 @@ class PaymentFailed(Base, frozen=True, tag="payment_failed"):
     reason: str
 
 
+class ResolveAsked(Base, frozen=True, tag="resolve_asked"):
+    """To the member of staff: really charged, or really not?"""
+
+    charged: bool
+
+
 class ScanNotNow(Base, frozen=True, tag="scan_not_now"):
     """Something was scanned where nothing can be added (while paying, before the receipt was chosen)."""
 
@@ -157,7 +168,17 @@ class NotForSale(Base, frozen=True, tag="not_for_sale"):
     name: dict[str, str]
 
 
-Prompt = ItemNotFound | Refused | HelpCalled | StillThere | CancelAsked | PaymentFailed | ScanNotNow | NotForSale
+Prompt = (
+    ItemNotFound
+    | Refused
+    | HelpCalled
+    | StillThere
+    | CancelAsked
+    | PaymentFailed
+    | ResolveAsked
+    | ScanNotNow
+    | NotForSale
+)
 
 
 class State(Base, frozen=True):
