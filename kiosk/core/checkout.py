@@ -6,12 +6,14 @@ gives the same sale whatever the devices do meanwhile; `durable_part` is what mu
 
 from msgspec.structs import replace
 
-from kiosk.core import closing, doubt, payment, reversal, scanning
+from kiosk.core import attendance, closing, doubt, payment, reversal, scanning
 from kiosk.core import effects as do
 from kiosk.core import events as on
 from kiosk.core.attempt import last_paid
+from kiosk.core.basket import standing
+from kiosk.core.lasting import Lasting, lasting
 from kiosk.core.screen import screen
-from kiosk.core.state import Attendant, CancelAsked, HelpCalled, Receipt, State, StillThere, TimerName
+from kiosk.core.state import Adopted, CancelAsked, HelpCalled, PinAsked, Receipt, State, StillThere, TimerName
 from kiosk.core.steps import Step, stay
 from kiosk.records.sale import Sale
 
@@ -27,7 +29,14 @@ _SIGNS_OF_LIFE = (
     on.HelpTouched,
     on.CancelTouched,
     on.RemoveTouched,
+    on.ResolveTouched,
     on.PromptClosed,
+    on.BadgeShown,
+    on.MenuTouched,
+    on.AttendantIdentified,
+    on.AttendantRefused,
+    on.RestrictionChecked,
+    on.LineVoided,
 )
 UNCLEAR_S = 60
 """How long the customer stands before an unclear payment until staff are called, whatever the reason."""
@@ -37,21 +46,28 @@ def step(state: State, event: on.Any) -> Step:
     """What the event makes of the state, and what is to be done. Unknown places for an event change nothing."""
     taken = _dispatch(_answered(state, event), event)
     after = _not_asked_in_vain(taken.state)
-    return Step(after, (*taken.effects, *_timers(state, event, after)))
+    gone = attendance.leave(after) if state.sale is not None and after.sale is None else ()
+    return Step(after, (*taken.effects, *gone, *_timers(state, event, after)))
 
 
-def durable_part(state: State) -> tuple[Sale | None, str, Receipt | None, str, str, int, int]:
+Durable = tuple[Sale | None, str, Receipt | None, str, str, int, int, Lasting]
+
+
+def durable_part(state: State) -> Durable:
     """What replay must restore."""
     tender_id, ending = (state.payment.tender_id, state.payment.ending) if state.payment is not None else ("", "")
     stage = "idle" if state.sale is None else "scanning" if state.stage == "choosing" else state.stage
-    return (state.sale, stage, state.receipt, tender_id, ending, state.next_sale_no, state.next_receipt_no)
+    numbers = (state.next_sale_no, state.next_receipt_no)
+    return (state.sale, stage, state.receipt, tender_id, ending, *numbers, lasting(state))
 
 
 def is_recorded(before: State, event: on.Any, taken: Step) -> bool:
     """Whether the journal must hold the event before its effects are performed."""
     if not isinstance(event, on.Durable):
         return False
-    if isinstance(event, on.Restarted) or before.attendant != taken.state.attendant:
+    if isinstance(event, on.Restarted):
+        return True
+    if isinstance(event, on.RestrictionChecked) and attendance.may(before, "approve"):  # also when it was refused
         return True
     if durable_part(before) != durable_part(taken.state):
         return True
@@ -112,11 +128,19 @@ def _dispatch(state: State, event: on.Any) -> Step:
             return closing.given_up(state, "cancelled")
         case on.SaleAbandoned():
             return closing.given_up(state, "abandoned")
-        case on.AttendantIdentified(attendant_id, roles):
-            return Step(replace(state, attendant=Attendant(attendant_id, roles)))
-        case on.AttendantLeft(attendant_id):
-            there = state.attendant is not None and state.attendant.attendant_id == attendant_id
-            return Step(replace(state, attendant=None)) if there else stay(state)
+        case on.AttendantIdentified():
+            return attendance.identified(state, event)
+        case on.AttendantRefused():
+            return attendance.refused(state, event)
+        case on.AttendantLeft():
+            return attendance.left(state, event)
+        case on.RestrictionChecked():
+            return attendance.checked(state, event)
+        case on.LineVoided():
+            return attendance.void(state, event)
+        case on.SettingsAdopted(version, sequence):
+            newer = sequence > state.settings.sequence
+            return Step(replace(state, settings=Adopted(version, sequence))) if newer else stay(state)
         case on.Restarted():
             # Who was at the lane before a restart must show it again: the process cannot know who stands there now.
             return _resume(replace(state, attendant=None), restarted=True)
@@ -133,7 +157,7 @@ def _passing(state: State, event: on.Passing | on.LanguageChosen) -> Step:
         case on.StartTouched():
             return Step(replace(state, stage="scanning")) if state.stage == "idle" else stay(state)
         case on.PayTouched():
-            ready = state.stage == "scanning" and state.sale is not None and bool(state.sale.lines)
+            ready = state.stage == "scanning" and state.sale is not None and bool(standing(state.sale.lines))
             return Step(replace(state, stage="choosing", prompt=None)) if ready else stay(state)
         case on.BackTouched():
             return payment.abort(state) if state.stage == "paying" else _back(state)
@@ -154,6 +178,10 @@ def _passing(state: State, event: on.Passing | on.LanguageChosen) -> Step:
             return _elapsed(state, name)
         case on.ResolveTouched():
             return doubt.resolve_touched(state, event)
+        case on.BadgeShown():
+            return attendance.badge_shown(state, event)
+        case on.MenuTouched():
+            return attendance.menu(state)
         case on.PromptClosed():
             return Step(replace(state, prompt=None))
         case _:
@@ -251,6 +279,8 @@ def _elapsed(state: State, name: str) -> Step:
             return Step(replace(state, prompt=StillThere(state.shop.answer_s)))
         case "answer" if isinstance(state.prompt, StillThere):
             return Step(replace(state, prompt=None), (_nobody(state),))
+        case "attendant":
+            return attendance.away(state)
         case "thanks" if state.stage == "thanks":
             return Step(state, (do.Finish(),))
         case _:
@@ -275,7 +305,7 @@ def _waits_for_customer(state: State) -> bool:
     """Never while a payment is open: that clock belongs to the terminal. Also where a receipt does not come out: who
     went without it must not leave the lane closed to the next customer."""
     asked = state.stage in ("scanning", "choosing", "receipt") or screen(state) == "print_trouble"
-    return asked and state.payment is None
+    return asked and state.payment is None and state.attendant is None
 
 
 def _timers(before: State, event: on.Any, after: State) -> tuple[do.Any, ...]:
@@ -283,7 +313,7 @@ def _timers(before: State, event: on.Any, after: State) -> tuple[do.Any, ...]:
     to while the journal took no records did not happen, so that it runs again."""
     ran = {} if isinstance(event, on.Restarted) or event == on.JournalChanged("") else _clocks(before)
     runs = _clocks(after)
-    anew = {"idle"} if before.stage != after.stage or isinstance(event, _SIGNS_OF_LIFE) else set()
+    anew = {"idle", "attendant"} if before.stage != after.stage or isinstance(event, _SIGNS_OF_LIFE) else set()
     return (
         *(do.StartTimer(name, after_s) for name, after_s in runs.items() if name not in ran or name in anew),
         *(do.StopTimer(name) for name in ran if name not in runs),
@@ -299,6 +329,10 @@ def _clocks(state: State) -> dict[TimerName, int]:
         clocks["idle"] = state.shop.idle_s
     if _is_unclear(state):
         clocks["unclear"] = UNCLEAR_S
+    if isinstance(state.prompt, PinAsked):
+        clocks["attendant"] = attendance.PIN_S
+    elif state.attendant is not None:
+        clocks["attendant"] = attendance.AWAY_S
     if state.stage == "thanks":
         clocks["thanks"] = state.shop.thanks_s
     return clocks

@@ -92,6 +92,7 @@ def next_customer(state: State) -> State:
         payment=None,
         receipt=None,
         prompt=None,
+        waiting=(),
         language=state.shop.default_language,
         contrast="normal",
     )

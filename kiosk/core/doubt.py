@@ -23,6 +23,8 @@ from kiosk.core.attempt import (
     with_phase,
     with_tender,
 )
+from kiosk.core.attendance import leave as leave_lane
+from kiosk.core.attendance import may
 from kiosk.core.state import Payment, ResolveAsked, State
 from kiosk.core.steps import Step, stay
 from kiosk.core.tenders import UNDECIDED, due_minor
@@ -144,8 +146,7 @@ def resolve_touched(state: State, event: on.ResolveTouched) -> Step:
 
 def may_resolve(state: State) -> bool:
     """Whether who stands at the lane may say how the payment ended."""
-    manual = state.payment is not None and state.payment.phase == "manual"
-    return manual and state.attendant is not None and state.attendant.may("payments")
+    return state.payment is not None and state.payment.phase == "manual" and may(state, "payments")
 
 
 def resolved(state: State, event: on.PaymentResolved) -> Step:
@@ -168,7 +169,7 @@ def resolved(state: State, event: on.PaymentResolved) -> Step:
     if event.charged and state.payment.ending:  # it could not be given back: the sale is not given up after all
         after = replace(after, payment=replace(state.payment, ending=""))
     step = go_on(after)
-    return Step(step.state, (do.StopTimer("query"), *step.effects))
+    return Step(step.state, (do.StopTimer("query"), *step.effects, *leave_lane(step.state)))
 
 
 def charged_minor(tender: Tender) -> int:

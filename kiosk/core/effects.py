@@ -103,6 +103,12 @@ class Finish(Effect, frozen=True, tag="finish"):
     """The customer is done or gone. Answer: SaleFinished."""
 
 
+class Leave(Effect, frozen=True, tag="leave"):
+    """The attendant's task is done, or they did nothing for too long. Answer: AttendantLeft."""
+
+    attendant_id: str
+
+
 class StartTimer(Effect, frozen=True, tag="start_timer"):
     """(Re)start a named timer. Answer: TimerElapsed."""
 
@@ -135,6 +141,7 @@ Any = (
     | AskPrint
     | GiveUp
     | Finish
+    | Leave
     | StartTimer
     | StopTimer
     | CallStaff

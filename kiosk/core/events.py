@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from kiosk.core.state import Catalogue, DeviceHealth, DeviceName, Ending, Shop, TimerName
-from kiosk.records.sale import CardReferences, Evidence, Fiscal, Product
+from kiosk.records.sale import CardReferences, Evidence, Fiscal, Product, RestrictionCheck
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -210,10 +210,48 @@ class AttendantIdentified(Event, frozen=True, tag="attendant.identified"):
     roles: tuple[str, ...]
 
 
+class AttendantRefused(Event, frozen=True, tag="attendant.refused"):
+    """A PIN was wrong. `attendant_id`: whose badge it was, not who stands there."""
+
+    attendant_id: str
+    wall_ms: int
+
+
 class AttendantLeft(Event, frozen=True, tag="attendant.left"):
     """They closed their part of the screen, or did nothing for too long."""
 
     attendant_id: str
+
+
+class RestrictionChecked(Event, frozen=True, tag="restriction.checked"):
+    """An attendant looked at the customer and approved or refused. `line_id` is what waited under it; the other ids as
+    in `ItemScanned`."""
+
+    product: Product
+    deposit: Product | None
+    aim: str
+    line_id: str
+    deposit_line_id: str
+    sale_id: str
+    catalogue_version: str
+    language: str
+    wall_ms: int
+    check: RestrictionCheck
+
+
+class LineVoided(Event, frozen=True, tag="line.voided"):
+    """An attendant took a line off. `void_ids`: for the line that voids it, and for each that hangs below it."""
+
+    line_id: str
+    void_ids: tuple[str, ...]
+    reason: str
+
+
+class SettingsAdopted(Event, frozen=True, tag="settings.adopted"):
+    """A newer version of the shop's signed settings holds from here on."""
+
+    version: str
+    sequence: int
 
 
 class Restarted(Event, frozen=True, tag="lane.restarted"):
@@ -261,6 +299,17 @@ class ResolveTouched(Event, frozen=True, tag="resolve_touched"):
     """A member of staff says how the payment ended; asked once more before it counts."""
 
     charged: bool
+
+
+class BadgeShown(Event, frozen=True, tag="badge_shown"):
+    """A badge of the staff was read, or a PIN was given while none is taken (`wait_s` above 0)."""
+
+    attendant_id: str
+    wait_s: int
+
+
+class MenuTouched(Event, frozen=True, tag="menu_touched"):
+    """The attendant wants their menu."""
 
 
 class PromptClosed(Event, frozen=True, tag="prompt_closed"):
@@ -342,7 +391,11 @@ Durable = (
     | SaleCancelled
     | SaleAbandoned
     | AttendantIdentified
+    | AttendantRefused
     | AttendantLeft
+    | RestrictionChecked
+    | LineVoided
+    | SettingsAdopted
     | Restarted
 )
 Passing = (
@@ -354,6 +407,8 @@ Passing = (
     | CancelTouched
     | RemoveTouched
     | ResolveTouched
+    | BadgeShown
+    | MenuTouched
     | PromptClosed
     | ContrastChosen
     | UnknownScanned

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from kiosk.core.basket import standing
 from kiosk.core.state import State
 
 Screen = Literal[
@@ -32,7 +33,7 @@ def screen(state: State) -> Screen:
         return "out_of_service"
     match state.stage:
         case "scanning":
-            return "basket" if state.sale is not None and state.sale.lines else "scan"
+            return "basket" if state.sale is not None and standing(state.sale.lines) else "scan"
         case "choosing":
             return "pay"
         case "paying":

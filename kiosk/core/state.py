@@ -8,10 +8,10 @@ from typing import Literal
 
 import msgspec
 
-from kiosk.records.sale import Currency, Sale
+from kiosk.records.sale import Currency, Product, Sale
 
 DeviceName = Literal["scanner", "printer", "terminal"]
-TimerName = Literal["idle", "answer", "thanks", "query", "ending", "unclear"]
+TimerName = Literal["idle", "answer", "thanks", "query", "ending", "unclear", "attendant"]
 
 
 class Base(msgspec.Struct, frozen=True):
@@ -46,6 +46,13 @@ class Catalogue(Base, frozen=True):
 
     version: str = ""
     products: int = 0
+
+
+class Adopted(Base, frozen=True):
+    """The version of the shop's signed settings that the lane goes by; `sequence` 0: none came yet."""
+
+    version: str = ""
+    sequence: int = 0
 
 
 class DeviceHealth(Base, frozen=True):
@@ -107,13 +114,23 @@ class Receipt(Base, frozen=True):
 
 class Attendant(Base, frozen=True):
     """A member of staff who has shown who they are (badge and PIN). `attendant_id` is an opaque reference; `roles`
-    are words of the signed configuration: `approve`, `void`, `payments`, `day`."""
+    are words of the signed settings: `approve`, `void`, `payments`, `day`, `suspend`."""
 
     attendant_id: str
     roles: tuple[str, ...] = ()
 
     def may(self, role: str) -> bool:
         return role in self.roles
+
+
+class Waiting(Base, frozen=True):
+    """A restricted item that waits for a member of staff; `wait_id` will be its line's id."""
+
+    wait_id: str
+    product: Product
+    deposit: Product | None
+    aim: str
+    catalogue_version: str
 
 
 class ItemNotFound(Base, frozen=True, tag="item_not_found"):
@@ -168,6 +185,25 @@ class NotForSale(Base, frozen=True, tag="not_for_sale"):
     name: dict[str, str]
 
 
+class PinAsked(Base, frozen=True, tag="pin_asked"):
+    """A badge was shown: whose, and why the last PIN was not taken. `wait_s`: until one is taken again."""
+
+    attendant_id: str
+    trouble: Literal["", "wrong", "locked"] = ""
+    wait_s: int = 0
+
+
+class AttendantMenu(Base, frozen=True, tag="attendant_menu"):
+    """What the attendant may do here."""
+
+
+class VoidAsked(Base, frozen=True, tag="void_asked"):
+    """Why is the line taken off? Asked of an attendant."""
+
+    line_id: str
+    name: dict[str, str]
+
+
 Prompt = (
     ItemNotFound
     | Refused
@@ -178,6 +214,9 @@ Prompt = (
     | ResolveAsked
     | ScanNotNow
     | NotForSale
+    | PinAsked
+    | AttendantMenu
+    | VoidAsked
 )
 
 
@@ -196,6 +235,11 @@ class State(Base, frozen=True):
     prompt: Prompt | None = None
     attendant: Attendant | None = None
     """Who of the staff stands at the lane now; None: the customer is alone."""
+    settings: Adopted = Adopted()
+    refusals: tuple[int, ...] = ()
+    """When wrong PINs were given, UTC milliseconds, the last few."""
+    waiting: tuple[Waiting, ...] = ()
+    """Restricted items that staff must look at; known anew after a restart, when the customer scans them again."""
     next_sale_no: int = 1
     next_receipt_no: int = 1
     pulse: int = 0

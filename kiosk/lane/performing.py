@@ -62,6 +62,8 @@ class Performing:
                 self._lane.post(on.ReversalIntended(tender_id, new_id(), ending, self._stamp.wall_ms()))
             case do.Finish():
                 self._lane.post(on.SaleFinished())
+            case do.Leave(attendant_id):
+                self._lane.post(on.AttendantLeft(attendant_id))
             case do.CallStaff(why):
                 _log.warning("staff are called: %s", why)
             case _:

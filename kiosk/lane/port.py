@@ -1,13 +1,14 @@
 """What the customer's page may ask of the lane, and how it sees it. Safe to call from any thread."""
 
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
 import msgspec
 
 from kiosk.core.state import State
 
 How = Literal["print", "qr", "none"]
+VoidReason = Literal["changed_mind", "scanned_twice", "wrong_price", "damaged", "other"]
 
 
 class Wish(msgspec.Struct, frozen=True, tag_field="wish", forbid_unknown_fields=True):
@@ -72,6 +73,34 @@ class ClosePrompt(Wish, frozen=True, tag="close_prompt"):
     pass
 
 
+class EnterPin(Wish, frozen=True, tag="pin"):
+    """The PIN to the badge that was just shown. Goes nowhere but into its hash."""
+
+    pin: Annotated[str, msgspec.Meta(max_length=8)]
+
+
+class Menu(Wish, frozen=True, tag="menu"):
+    """The attendant's menu; nothing without an attendant."""
+
+
+class Leave(Wish, frozen=True, tag="leave"):
+    """The attendant is done."""
+
+
+class Decide(Wish, frozen=True, tag="decide"):
+    """A restricted item that waits is approved or refused."""
+
+    wait_id: str
+    outcome: Literal["approved", "refused"]
+
+
+class Void(Wish, frozen=True, tag="void"):
+    """Take the line off that the attendant was asked about."""
+
+    line_id: str
+    reason: VoidReason
+
+
 class ChooseReceipt(Wish, frozen=True, tag="receipt"):
     how: How
 
@@ -99,6 +128,11 @@ AnyWish = (
     | Resolve
     | ResolveConfirmed
     | ClosePrompt
+    | EnterPin
+    | Menu
+    | Leave
+    | Decide
+    | Void
     | ChooseReceipt
     | PrintAgain
     | Finish

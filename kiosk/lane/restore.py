@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from kiosk.core import events as on
 from kiosk.core.checkout import step
 from kiosk.core.entry import Entry
+from kiosk.core.lasting import with_lasting
 from kiosk.core.state import Shop, State, fresh
 from kiosk.records.journal import Record
 
@@ -28,6 +29,7 @@ def restored(journal: Backward, shop: Shop, next_sale_no: int, next_receipt_no: 
         if record.typ in on.AT_REST:
             rest = msgspec.convert(record.body, Entry)
             state = replace(state, next_sale_no=rest.next_sale_no, next_receipt_no=rest.next_receipt_no)
+            state = with_lasting(state, rest.lasting) if rest.lasting is not None else state
             break
         since.append(record.body)
     for body in reversed(since):

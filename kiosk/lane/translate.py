@@ -14,10 +14,12 @@ from kiosk.core.state import Catalogue as CatalogueInfo
 from kiosk.core.state import ResolveAsked, State
 from kiosk.lane import port
 from kiosk.lane.catalogue import Catalogue
+from kiosk.lane.counter import Counter
 from kiosk.lane.stamp import LaneStamp, new_id
 from kiosk.receipt.blocks import to_json
 from kiosk.receipt.document import compose
 from kiosk.records.catalogue import CatalogueError
+from kiosk.records.settings import Settings
 
 _log = logging.getLogger("kassa.lane.translate")
 
@@ -39,6 +41,11 @@ class Translate:
         self._stamp = stamp
         self._rules = rules
         self._catalogue = catalogue
+        self._counter = Counter(stamp)
+
+    def use(self, settings: Settings | None) -> None:
+        """Go by these settings of the shop from here on."""
+        self._counter.settings = settings
 
     @property
     def catalogue(self) -> Catalogue | None:
@@ -62,6 +69,9 @@ class Translate:
                 return None
 
     def _read(self, state: State, read: CodeRead) -> on.Any | None:
+        staff = self._counter.badge(state, read.text)
+        if staff is not None:
+            return staff
         if screen(state) == "out_of_service" or self._catalogue is None:
             return None
         match interpret(read.text, read.aim, self._rules):
@@ -135,7 +145,7 @@ class Translate:
             case port.Finish():
                 return on.SaleFinished()
             case _:
-                return None
+                return self._counter.event(state, wish)
 
     def _cancelled(self, state: State) -> on.Any:
         """What was paid goes back first; the sale ends when nothing of it is paid any more."""

@@ -4,20 +4,24 @@ from typing import NamedTuple
 
 from kiosk.core.screen import Screen, can_scan, card_offered, print_offered, screen
 from kiosk.core.state import (
+    AttendantMenu,
     CancelAsked,
     HelpCalled,
     ItemNotFound,
     NotForSale,
     PaymentFailed,
+    PinAsked,
     Prompt,
     Refused,
     ResolveAsked,
     State,
     StillThere,
+    VoidAsked,
 )
 from kiosk.core.tenders import due_minor, paid_minor
 from kiosk.i18n import LANGUAGES, N_, Translator, html_lang, pick, resolve, translator
 from kiosk.lane.port import Published
+from kiosk.web import staff
 from kiosk.web import words as say
 from kiosk.web.basket import item_count, rows
 from kiosk.web.evidence import evidence_view, question
@@ -103,6 +107,10 @@ def context(published: Published) -> dict[str, object]:
         "notices": _notices(state, name, words),
         "prompt": _prompt(state, words),
         "part_paid": _part_paid(state, words),
+        "staff": staff.staff_view(state, words),
+        "pin_taken": not (isinstance(state.prompt, PinAsked) and state.prompt.trouble == "locked"),
+        "void_line": state.prompt.line_id if isinstance(state.prompt, VoidAsked) else "",
+        "void_reasons": staff.void_reasons(words) if isinstance(state.prompt, VoidAsked) else [],
         "can_scan": can_scan(state),
         "card_offered": card_offered(state),
         "print_offered": print_offered(state),
@@ -150,7 +158,7 @@ def prompt_view(prompt: Prompt, words: Translator, *, paid: bool = False) -> Pro
             name, code = pick(names, words.language)
             title, body = (
                 N_("Staff can take this off"),
-                N_("It stays in your basket until a member of staff removes it."),
+                N_("It stays in your basket until they come. Staff have been called; you can go on scanning."),
             )
             return PromptView("refused", "staff", t(title), t(body), name, html_lang(code))
         case Refused(rule=rule, name=names):
@@ -167,6 +175,11 @@ def prompt_view(prompt: Prompt, words: Translator, *, paid: bool = False) -> Pro
         case PaymentFailed(reason=reason):
             body = t(say.FAILURES.get(say.SAME_FAILURE.get(reason, reason), say.FAILURE))
             return PromptView("payment_failed", "stop", t(N_("Nothing was charged")), body)
+        case PinAsked() | AttendantMenu():
+            return PromptView(prompt.__struct_config__.tag, *staff.words_of(prompt, words))  # type: ignore[arg-type]
+        case VoidAsked(name=names):
+            name, code = pick(names, words.language)
+            return PromptView("void_asked", *staff.words_of(prompt, words), name, html_lang(code))
         case NotForSale(name=names):
             name, code = pick(names, words.language)
             body = N_("It was not added. Please take it to the staffed till.")
@@ -191,7 +204,7 @@ def _restriction(rule: str, words: Translator) -> tuple[str, str]:
         title = words.t(N_("Staff must approve this"))
     else:
         title = words.t(N_("Only for customers of {age} or over"), age=years)
-    return title, words.t(N_("It was not added. Please buy it at the staffed till."))
+    return title, words.t(N_("Staff have been called to look at it. You can go on scanning meanwhile."))
 
 
 def _notices(state: State, name: Screen, words: Translator) -> list[Notice]:
@@ -218,8 +231,10 @@ def _due(state: State) -> int:
         return 0
     if state.payment is not None:
         mine = [tender for tender in state.sale.tenders if tender.tender_id == state.payment.tender_id]
-        back = state.payment.phase == "reversing"
-        return (mine[0].authorised_minor if back else mine[0].requested_minor) if mine else state.sale.total_minor
+        if not mine:
+            return state.sale.total_minor
+        known = state.payment.phase in ("reversing", "manual") and mine[0].authorised_minor
+        return known or mine[0].requested_minor
     return due_minor(state.sale) if state.stage in ("scanning", "choosing") else state.sale.total_minor
 
 

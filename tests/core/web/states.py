@@ -14,10 +14,12 @@ from kiosk.records.sale import (
     Line,
     LineKind,
     Price,
+    Product,
     Quantity,
     Sale,
     Tender,
 )
+from kiosk.records.settings import ROLES
 
 KRONE = Currency("DKK", 2)
 READY = DeviceHealth("ready", "")
@@ -195,6 +197,17 @@ def distinct(count: int) -> Sale:
     return msgspec.structs.replace(sale(), lines=held, total_minor=sum(one.gross_minor for one in held))
 
 
+STAFF = core.Attendant("a-4f09c1", ROLES)
+WAITING = tuple(
+    core.Waiting(
+        f"w{n}",
+        Product(f"p{n}", "gtin", name, 8995, 2, "each", "S", 2500, "wine", restriction="age_18"),
+        None,
+        "",
+        "v1",
+    )
+    for n, name in enumerate((PRODUCTS["wine"][3], PRODUCTS["long"][3]))
+)
 STATES: Mapping[str, State] = {
     "attract": IDLE,
     "attract_no_card": on(IDLE, health=health(terminal=UNPLUGGED)),
@@ -253,6 +266,15 @@ STATES: Mapping[str, State] = {
     "prompt_paid_back": on(in_doubt(GIVEN_BACK, MANAGER), prompt=core.ResolveAsked(charged=False)),
     "prompt_scan_not_now": on(PAY, prompt=core.ScanNotNow()),
     "prompt_not_for_sale": on(FULL, prompt=core.NotForSale({"en": "Loose potatoes", "da": "Løse kartofler"})),
+    "prompt_pin": on(FULL, prompt=core.PinAsked("a-4f09c1")),
+    "prompt_pin_wrong": on(IDLE, prompt=core.PinAsked("a-4f09c1", "wrong")),
+    "prompt_pin_locked": on(FULL, prompt=core.PinAsked("a-4f09c1", "locked", 280)),
+    "staff_basket": on(FULL, attendant=STAFF, waiting=WAITING),
+    "staff_menu": on(FULL, attendant=STAFF, prompt=core.AttendantMenu()),
+    "staff_menu_waiting": on(FULL, attendant=STAFF, waiting=WAITING, prompt=core.AttendantMenu()),
+    "staff_menu_idle": on(IDLE, attendant=STAFF, prompt=core.AttendantMenu()),
+    "staff_void": on(FULL, attendant=STAFF, prompt=core.VoidAsked("l0", PRODUCTS["long"][3])),
+    "contrast_staff_menu": on(FULL, attendant=STAFF, waiting=WAITING, prompt=core.AttendantMenu(), contrast="high"),
     "contrast_attract": on(IDLE, contrast="high"),
     "contrast_basket": on(FULL, contrast="high"),
     "contrast_prompt": on(FULL, contrast="high", prompt=core.StillThere(25)),

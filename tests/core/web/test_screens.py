@@ -51,7 +51,7 @@ def test_the_samples_show_every_screen_and_every_prompt() -> None:
     screens = {found for frame in frames for found in re.findall(r'data-screen="(\w+)"', frame)}
     prompts = {found for frame in frames for found in re.findall(r'data-prompt="(\w+)"', frame)}
     assert screens == set(get_args(Screen))
-    assert len(prompts) == 9
+    assert len(prompts) == 12
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -82,8 +82,8 @@ OFFERS: dict[str, set[str]] = {
     "card_approved": set(),
     "checking": set(),
     "checking_staff": set(),
-    "evidence": {"resolve"},
-    "evidence_giving_back": {"resolve"},
+    "evidence": {"resolve", "menu", "leave"},
+    "evidence_giving_back": {"resolve", "menu", "leave"},
     "reversing": set(),
     "prompt_charged": {"resolve", "resolve_confirmed", "close_prompt"},
     "closing": set(),
