@@ -100,7 +100,7 @@ def go_on(state: State) -> Step:
         after = replace(state, sale=replace(sale, state="paying"), payment=payment, stage="paying", prompt=None)
         return Step(after, (do.IntendReversal(back.tender_id, ending),))
     if ending:
-        return Step(state, (do.GiveUp(cancelled=ending == "cancelled"),))
+        return Step(with_phase(state, "reversing"), (do.GiveUp(cancelled=ending == "cancelled"),))
     if due > 0:
         return Step(replace(state, sale=replace(sale, state="open"), payment=None, stage="choosing"))
     sale = replace(sale, state="fiscalising")

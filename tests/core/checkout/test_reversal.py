@@ -95,6 +95,19 @@ def test_whatever_is_not_clearly_back_is_left_to_staff(outcome: str, why: str, c
         assert effects == [do.GiveUp(cancelled=True), do.Leave("a1")]
 
 
+def test_a_restart_after_staff_said_that_it_is_back_ends_the_sale() -> None:
+    s = given_up()
+    s.play(on.ReversalEnded("t1", "r1", "unknown", "line_lost"))
+    s.answer_effects()
+    assert s.state.sale is not None
+    evidence = s.state.sale.tenders[0].evidence
+    assert evidence is not None
+    s.play(STAFF, on.PaymentResolved("t1", False, "a1", evidence, 6_000))
+    assert do.GiveUp(cancelled=True) in s.restart()
+    s.answer_effects()
+    assert s.state.sale is None
+
+
 def test_an_answer_to_another_reversal_is_none_to_this() -> None:
     s = given_up()
     assert s.play(on.ReversalEnded("t1", "r0", "reversed", "")) == []
