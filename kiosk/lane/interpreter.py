@@ -28,7 +28,7 @@ _log = logging.getLogger("kassa.lane")
 _CUSTOMER = Actor("customer")
 _SYSTEM = Actor("system")
 _BY_CUSTOMER = (on.ItemScanned, on.LanguageChosen, on.PayChosen, on.ReceiptChosen, on.CopyChosen, on.SaleCancelled)
-_BY_ATTENDANT = (on.AttendantIdentified, on.AttendantLeft, on.RestrictionChecked, on.LineVoided)
+_BY_ATTENDANT = (on.AttendantIdentified, on.AttendantLeft, on.RestrictionChecked, on.LineVoided, on.PaymentResolved)
 _BY_ANYONE = (*_BY_CUSTOMER, on.SaleSuspended, on.SaleRecalled)
 IDLE_TEND_S = 5.0
 
