@@ -2,15 +2,11 @@
 
 import json
 import sys
-from pathlib import Path
-from typing import Annotated
 
-import msgspec
 import typer
 
 from cloud import keys
-from cloud.config import Config, load
-from kiosk.records.config import BadConfig
+from cloud.command import FAILURES, AsJson, ConfigFile, DataDir, configured, fail
 
 app = typer.Typer(no_args_is_help=True, help="The backend's own keys.")
 
@@ -21,21 +17,12 @@ def _commands() -> None:
 
 
 @app.command()
-def rotate(
-    *,
-    config: Annotated[Path | None, typer.Option("--config", help="cloud.toml")] = None,
-    data: Annotated[Path | None, typer.Option("--data", help="Folder of the keys; wins over cloud.toml.")] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print one JSON line.")] = False,
-) -> None:
+def rotate(config: ConfigFile = None, data: DataDir = None, *, json_: AsJson = False) -> None:
     """Change the key that counter-signs journals. The old one signs the new one, so that lanes follow by themselves;
     restart the server to have it used."""
     try:
-        settings = load(config) if config is not None else Config()
-        if data is not None:
-            settings = msgspec.structs.replace(settings, data=str(data))
-        change = keys.rotate_cosign(settings.folder / "keys")
-    except (BadConfig, keys.BadKey, OSError) as error:
-        sys.stderr.write(f"kassa-cloud: {error}\n")
-        raise typer.Exit(2 if isinstance(error, BadConfig) else 1) from None
+        change = keys.rotate_cosign(configured(config, data).folder / "keys")
+    except FAILURES as error:
+        fail(error)
     text = f"counter-signing key changed to {change.new}; restart the server to have it used"
     sys.stdout.write((json.dumps({"old": change.old, "new": change.new}) if json_ else text) + "\n")
