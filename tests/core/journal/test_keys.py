@@ -159,3 +159,14 @@ def test_a_change_that_is_not_signed_by_both_keys_is_refused(lane: TestLane) -> 
         with pytest.raises(Refused, match="at most 64"):
             journal.acknowledge(acknowledge(new, head, (honest,) * 65))
         assert journal.acknowledged() is None
+
+
+def test_a_lost_journal_key_leads_to_an_epoch_of_its_own(lane: TestLane) -> None:
+    with lane.open() as journal:
+        fill(journal, 2)
+        journal.rotate(pair(lane, 77))
+    with mended(lane) as journal:
+        assert (journal.head().ep, journal.head().seq) == (11, 1)
+        begun = next(iter(journal.backward())).body
+        assert (begun["reason"], begun["skip"]) == ("key", 0)
+    assert verified(lane).bad is None
