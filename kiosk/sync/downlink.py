@@ -21,7 +21,8 @@ from kiosk.records.catalogue import CatalogueError, from_ndjson
 from kiosk.records.identity import BadIdentity, Enrolment, public_key
 from kiosk.records.manifest import Manifest, check
 from kiosk.records.sale import Product
-from kiosk.sync.http import Failed, HttpBackend
+from kiosk.sync.http import HttpBackend
+from kiosk.sync.meaning import Failed
 from kiosk.sync.threads import in_thread
 
 log = structlog.get_logger()

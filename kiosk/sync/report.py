@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 
 from kiosk.api.client import LaneClient, LaneGone, LaneRefused
-from kiosk.sync.http import Failed, HttpBackend
+from kiosk.sync.backend import Backend
+from kiosk.sync.meaning import Failed
 from kiosk.sync.threads import in_thread
 from kiosk.sync.uplink import Uplink
 
@@ -16,7 +17,7 @@ from kiosk.sync.uplink import Uplink
 @dataclass
 class Reporter:
     lane: Path
-    backend: HttpBackend
+    backend: Backend
     uplink: Uplink
     every_s: float = 15.0
 
