@@ -29,6 +29,19 @@ class Device:
     reg: str
     identity_key: str
     contact_ms: int | None
+    revoked: bool = False
+
+
+def by_name(store: Store, dev: str) -> Device:
+    """A device that has yet to show who it is, maybe a revoked one. Blocks on the database.
+
+    Raises Unauthorised, Busy."""
+    table = schema.kiosks
+    with store.read() as connection:
+        row = connection.execute(sa.select(table).where(table.c.dev == dev)).one_or_none()
+    if row is None:
+        raise Unauthorised("no device of this name")
+    return Device(row.dev, row.shop, row.reg, row.identity_key, row.contact_ms, row.revoked_ms is not None)
 
 
 def authenticate(store: Store, dev: str, authorisation: str | None) -> Device:

@@ -5,6 +5,7 @@ import logging
 import signal
 import sys
 import threading
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -89,6 +90,30 @@ def serve(
     daemon.notify("STOPPING=1")
     server.stop()
     log.info("stopped")
+
+
+class Broker(StrEnum):
+    nats = "nats"
+    mqtt = "mqtt"
+
+
+@app.command()
+def consume(broker: Broker, config: ConfigFile = None, data: DataDir = None) -> None:
+    """Take lanes' journals from a broker and answer over it, until SIGTERM or SIGINT. [nats] and [mqtt] of cloud.toml
+    say where it is."""
+    from cloud.consume.serve import serve as take  # the brokers' libraries are of no use to the other commands
+
+    settings = _config(config, data)
+    store = _open(settings)
+    _log()
+    try:
+        take(settings, store, keys.load_or_make(settings.folder / "keys"), broker.value)
+    except BadConfig as error:
+        _fail(error, 2)
+    except _FAILURES as error:
+        _fail(error)
+    finally:
+        store.close()
 
 
 def _open(config: Config) -> Store:

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from cloud.web import api, pages, receipts
+from cloud.web import api, events, pages, receipts
 from cloud.web.service import Service
 
 
@@ -10,6 +10,7 @@ def make_app(service: Service) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = api.MAX_BODY_BYTES + 1
     app.register_blueprint(api.blueprint(service))
+    app.register_blueprint(events.blueprint(service))
     app.register_blueprint(pages.blueprint(service))
     app.register_blueprint(receipts.blueprint(service))
     return app

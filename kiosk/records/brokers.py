@@ -7,7 +7,7 @@ import ipaddress
 import os
 import ssl
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -54,8 +54,8 @@ def check(section: str, line: NatsLine | MqttLine, file: Path) -> None:
         raise BadConfig(f"{name}.servers: is empty; allowed: at least one {schemes[1]}://HOST:PORT")
     for server in servers:
         check_url(f"{name}.{'servers' if isinstance(line, NatsLine) else 'server'}", server, schemes)
-        if (line.password or line.key) and not _private(server):
-            raise BadConfig(f"{name}: credentials would go to {server} unencrypted; allowed: {schemes[1]}://")
+        if line.password or line.key:
+            check_private(name, server, schemes[1])
     if bool(line.certificate) != bool(line.key):
         raise BadConfig(f"{name}: certificate and key go together; allowed: both or neither")
     if line.user and not line.password:
@@ -76,6 +76,12 @@ def check_url(key: str, url: str, schemes: tuple[str, ...]) -> None:
         raise BadConfig(f"{key}: {url!r}; allowed: {allowed}")
 
 
+def check_private(key: str, url: str, scheme: str) -> None:
+    """Raises BadConfig when credentials would go over a network in clear text."""
+    if not _private(url):
+        raise BadConfig(f"{key}: credentials would go to {url} unencrypted; allowed: {scheme}://")
+
+
 def _private(url: str) -> bool:
     """Encrypted, or it does not leave this machine."""
     parts = urlsplit(url)
@@ -87,8 +93,36 @@ def _private(url: str) -> bool:
         return False
 
 
-def encrypted(url: str) -> bool:
-    return urlsplit(url).scheme in _TLS
+class Address(msgspec.Struct, frozen=True):
+    host: str
+    port: int
+    encrypted: bool
+
+
+def mqtt_address(line: MqttLine) -> Address:
+    parts = urlsplit(line.server)
+    encrypted = parts.scheme in _TLS
+    return Address(parts.hostname or "", parts.port or (8883 if encrypted else 1883), encrypted)
+
+
+def nats_options(line: NatsLine, name: str) -> dict[str, Any]:
+    """For `nats.connect`. Each server is tried twice and then it fails: who calls decides when to try again, so that
+    nothing is published later than its sender believes. Raises BadConfig. Blocks for the files."""
+    options: dict[str, Any] = {
+        "servers": line.servers,
+        "name": name,
+        "allow_reconnect": False,
+        "max_reconnect_attempts": 1,
+        "reconnect_time_wait": 0.1,
+        "connect_timeout": 5,
+    }
+    if line.password:
+        options |= (
+            {"user": line.user, "password": secret(line.password)} if line.user else {"token": secret(line.password)}
+        )
+    if any(urlsplit(server).scheme in _TLS for server in line.servers):
+        options["tls"] = tls(line)
+    return options
 
 
 def secret(name: str) -> str:

@@ -153,7 +153,7 @@ def _drain(
 
 def judge(status: int, body: bytes, headers: "urllib3.HTTPHeaderDict") -> Answer:
     """What an answer to an upload means. Never raises."""
-    wait_s = _seconds(headers.get("Retry-After", ""))
+    wait_s = retry_after_s(headers)
     try:
         if status == 200:
             return meaning(status, "", "", decoded(body, Acknowledgement))
@@ -184,8 +184,9 @@ def reason(status: int, body: bytes) -> str:
     return f"HTTP {status}: {printable(error.message or error.error)}"
 
 
-def _seconds(text: str) -> float:
-    """Retry-After in seconds (RFC 9110 section 10.2.3); its date form is taken as unsaid."""
+def retry_after_s(headers: "urllib3.HTTPHeaderDict") -> float:
+    """RFC 9110 section 10.2.3; 0 when unsaid. Its date form is taken as unsaid."""
+    text = headers.get("Retry-After", "")
     return float(text) if text.isascii() and text.isdigit() and len(text) < 7 else 0.0
 
 

@@ -14,6 +14,8 @@ from systemd import daemon
 from kiosk.api.client import LaneGone
 from kiosk.records.catalogue import build_db
 from kiosk.records.config import BadConfig, load_enrolment
+from kiosk.sync.config import backend as choose
+from kiosk.sync.config import load
 from kiosk.sync.downlink import Downlink
 from kiosk.sync.http import HttpBackend
 from kiosk.sync.report import Reporter
@@ -66,6 +68,7 @@ def sync(
     *,
     state: Annotated[Path, typer.Option(help="The lane's state folder, with enrolment.json.")],
     lane: Annotated[Path, typer.Option(help="The lane's socket.")],
+    config: Annotated[Path | None, typer.Option(help="sync.toml; without it the own HTTP API is used.")] = None,
     once: Annotated[bool, typer.Option("--once", help="Bring everything up, look for a catalogue once, end.")] = False,
     catalogue_s: Annotated[float, typer.Option(min=1, max=86400, help="Seconds between looks for a catalogue.")] = 60.0,
 ) -> None:
@@ -73,12 +76,13 @@ def sync(
     _log()
     try:
         me = load_enrolment(state)
+        http = HttpBackend(me)
+        backend = choose(load(config), me, http)
     except BadConfig as error:
         print(f"kassa-sync: {error}", file=sys.stderr)
         raise typer.Exit(2) from None
-    backend = HttpBackend(me)
     uplink = Uplink(me, lane, backend, once=once)
-    downlink = Downlink(me, state, lane, backend, build_db, every_s=catalogue_s)
+    downlink = Downlink(me, state, lane, http, build_db, every_s=catalogue_s)
     reporter = Reporter(lane, backend, uplink)
     try:
         if not once:
@@ -91,6 +95,7 @@ def sync(
         raise typer.Exit(1) from None
     finally:
         backend.close()
+        http.close()
 
 
 def main() -> None:
