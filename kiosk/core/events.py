@@ -120,10 +120,25 @@ class ReceiptChosen(Event, frozen=True, tag="receipt.issued"):
     job_id: str
 
 
+class PrintedJob(msgspec.Struct, frozen=True):
+    """What was sent to the printer: the SHA-256 (hex) of its bytes, and the printer that they were made for (as
+    `hal.api.records.PrinterProfile`), so that they can be made again from the issued document."""
+
+    sha256: str
+    dots: int
+    columns: int
+    code_pages: list[str]
+    cutter: bool
+    qr: bool
+
+
 class ReceiptPrintEnded(Event, frozen=True, tag="receipt.printed"):
+    """`job` None: nothing was sent by this process, or nobody knows any more what."""
+
     job_id: str
     outcome: Literal["printed", "failed", "uncertain"]
     reason: str
+    job: PrintedJob | None = None
 
 
 class CopyChosen(Event, frozen=True, tag="receipt.copied"):

@@ -18,6 +18,7 @@ from rich.text import Text
 from typer.exceptions import TyperException
 
 from kiosk.journal import export as exporting
+from kiosk.journal import replay_cli as replaying
 from kiosk.journal.source import BrokenOff, Source, Unreadable
 from kiosk.journal.verify import Bad, Entry, Keys, Report, verify
 from kiosk.records.identity import (
@@ -199,6 +200,32 @@ def export(
         return
     count = sum(segment.last_seq - segment.first_seq + 1 for segment in manifest.segments)
     sys.stdout.write(f"{count} records in {len(manifest.segments)} segments in {out}\n")
+
+
+@app.command(name="replay")
+def replay_command(
+    file: File,
+    catalogues: Annotated[
+        Path | None, typer.Option("--catalogues", help="folder with catalogue-VERSION.db: compares products as well")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Make every sale, receipt and print again and compare with what was sealed. Exit 1: something differs."""
+    if catalogues is not None and not catalogues.is_dir():
+        raise BadInput(f"--catalogues {catalogues} is no folder")
+    try:
+        if file.is_dir():
+            manifest = exporting.read_manifest(file)
+            count = sum(segment.last_seq - segment.first_seq + 1 for segment in manifest.segments)
+            same = replaying.run(exporting.entries(file, manifest), count, catalogues, _progress, as_json=as_json)
+        else:
+            with Source(file) as source:
+                same = replaying.run(source.entries(), source.count, catalogues, _progress, as_json=as_json)
+    except BrokenOff as error:
+        raise BadInput(f"{file}: epoch {error.bad.ep}, record {error.bad.seq}: {error.bad.why}") from None
+    if not same:
+        raise typer.Exit(1)
 
 
 def _keys(folder: Path | None, identity_key: Path | None, cosign_key: Path | None) -> Keys:

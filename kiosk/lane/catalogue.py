@@ -9,13 +9,12 @@ from typing import Self
 
 import apsw
 
-from kiosk.records.catalogue import CatalogueError, Problem, open_db, stored_product
+from kiosk.records.catalogue import CatalogueError, Problem, find_product, open_db, stored_product
 from kiosk.records.catalogue_gtin import is_digits
 from kiosk.records.sale import Currency, Product
 
 _log = logging.getLogger("kassa.lane.catalogue")
 _FILE = re.compile(r"catalogue-([0-9A-Za-z-]{1,40})\.db")
-_FIND = "SELECT body, crc FROM product WHERE code = ?"
 _BROWSE = "SELECT body, crc FROM product WHERE category = ? ORDER BY code LIMIT ? OFFSET ?"
 _CATEGORIES = "SELECT name, items FROM category ORDER BY name"
 # A changed byte shows as SQLite's error, as a wrong checksum, as no UTF-8, or as another type.
@@ -57,12 +56,10 @@ class Catalogue:
         when the file turns out to be damaged at this place."""
         if not is_digits(code):
             return None
-        found = self._bodies(_FIND, (code,))
-        if not found:
-            return None
-        if found[0].code != code:
-            raise self._damaged(ValueError("a product stands under another's code"))
-        return found[0]
+        try:
+            return find_product(self._connection, code)
+        except _DAMAGE as error:
+            raise self._damaged(error) from None
 
     def deposit_of(self, product: Product) -> Product | None:
         """What is charged along with it (a bottle's deposit), or None."""

@@ -8,7 +8,8 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any, Protocol
+from hashlib import sha256
+from typing import Any, Literal, Protocol
 
 from asyncvarlink import VarlinkErrorReply
 
@@ -43,6 +44,7 @@ class Hardware:
         self._scanner, self._printer, self._terminal = scanner, printer, terminal
         self._connected = False
         self._querying: set[str] = set()
+        self._sent: dict[str, on.PrintedJob] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.client = HalClient(
             socket, on_batch=self._batch, on_connection=self._connection, claims=(scanner, printer, terminal)
@@ -131,7 +133,7 @@ class Hardware:
             self._post(on.PaymentLost(lost.payment_id, lost.sent, lost.reason))
         elif event.print_ended is not None:
             printed = event.print_ended
-            self._post(on.ReceiptPrintEnded(printed.job_id, printed.outcome.value, printed.reason))
+            self._printed(printed.job_id, printed.outcome.value, printed.reason)
 
     # To the daemon
 
@@ -201,6 +203,7 @@ class Hardware:
         try:
             profile = await self.client.profile(self._printer)
             data = await asyncio.to_thread(self._encode, job.document, profile, copy=job.copy)
+            self._sent[job.job_id] = _digested(data, profile)
         except (HalGone, VarlinkErrorReply) as error:
             self._post(on.ReceiptPrintEnded(job.job_id, "failed", _reason(error)))
             return
@@ -213,7 +216,7 @@ class Hardware:
         except VarlinkErrorReply as error:
             self._post(on.ReceiptPrintEnded(job.job_id, "failed", _reason(error)))
         except HalGone as error:
-            self._post(on.ReceiptPrintEnded(job.job_id, "uncertain", _reason(error)))
+            self._printed(job.job_id, "uncertain", _reason(error))
         else:
             self._job(job.job_id, state)
 
@@ -229,11 +232,22 @@ class Hardware:
             case hal.JobState.printing:
                 return
             case hal.JobState.printed:
-                self._post(on.ReceiptPrintEnded(job_id, "printed", ""))
+                self._printed(job_id, "printed", "")
             case hal.JobState.failed:
-                self._post(on.ReceiptPrintEnded(job_id, "failed", "failed"))
+                self._printed(job_id, "failed", "failed")
             case hal.JobState.uncertain | hal.JobState.unknown:
-                self._post(on.ReceiptPrintEnded(job_id, "uncertain", state.value))
+                self._printed(job_id, "uncertain", state.value)
+
+    def _printed(self, job_id: str, outcome: Literal["printed", "failed", "uncertain"], reason: str) -> None:
+        # What is in doubt may still be told to have been printed.
+        job = self._sent.get(job_id) if outcome == "uncertain" else self._sent.pop(job_id, None)
+        self._post(on.ReceiptPrintEnded(job_id, outcome, reason, job))
+
+
+def _digested(data: bytes, profile: hal.PrinterProfile) -> on.PrintedJob:
+    return on.PrintedJob(
+        sha256(data).hexdigest(), profile.dots, profile.columns, profile.code_pages, profile.cutter, profile.qr
+    )
 
 
 def _result(seq: int, result: hal.PaymentResult) -> on.Any:

@@ -63,8 +63,8 @@ def _check(value: object, depth: int) -> None:
                 raise NotCanonical(f"has a key that is not ASCII: {key!r}")
             if type(item) is not str:
                 _check(item, depth + 1)
-    elif kind is list:
-        for item in cast(list[object], value):
+    elif kind is list or kind is tuple:  # the encoder writes both as an array
+        for item in cast("list[object] | tuple[object, ...]", value):
             if type(item) is not str:
                 _check(item, depth + 1)
     elif kind is int:

@@ -4,7 +4,7 @@ CSV or JSON (`catalogue_text`, columns in `catalogue_row`) -> `Product` -> NDJSO
 (`catalogue_ndjson`, `manifest`) -> `catalogue-VERSION.db` (`catalogue_db`). Anything wrong: `CatalogueError`.
 """
 
-from kiosk.records.catalogue_db import build_db, open_db, stored_product
+from kiosk.records.catalogue_db import build_db, find_product, open_db, stored_product
 from kiosk.records.catalogue_ndjson import decode_product, encode_product, from_ndjson, to_ndjson
 from kiosk.records.catalogue_problems import CatalogueError, Problem
 from kiosk.records.catalogue_text import decode, iter_csv, lines, parse_csv, parse_json
@@ -16,6 +16,7 @@ __all__ = [
     "decode",
     "decode_product",
     "encode_product",
+    "find_product",
     "from_ndjson",
     "iter_csv",
     "lines",

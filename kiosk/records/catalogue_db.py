@@ -110,6 +110,19 @@ def stored_product(body: object, crc: object) -> Product:
     return decode_product(body)
 
 
+def find_product(connection: apsw.Connection, code: str) -> Product | None:
+    """The product with this code in an opened catalogue. Raises apsw.Error, ValueError, TypeError where the file is
+    damaged."""
+    # apsw keeps prepared statements by their text, so the same text is prepared once.
+    row = connection.execute("SELECT body, crc FROM product WHERE code = ?", (code,)).fetchone()
+    if row is None:
+        return None
+    product = stored_product(*row)
+    if product.code != code:
+        raise ValueError("a product stands under another's code")
+    return product
+
+
 def _run(connection: apsw.Connection, statements: str) -> None:
     """All the statements: apsw stops at the first one that returns a row until that is fetched."""
     connection.execute(statements).fetchall()

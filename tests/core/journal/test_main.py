@@ -42,7 +42,7 @@ def _run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, s
 def test_help_without_arguments(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, err = _run(capsys)
     assert (code, err) == (0, "")
-    assert all(word in out for word in ("show", "verify", "export"))
+    assert all(word in out for word in ("show", "verify", "replay", "export"))
 
 
 @pytest.mark.parametrize("keys", [["--keys", "."], ["--identity-key", "identity.pub", "--cosign-key", "cosign.pub"]])

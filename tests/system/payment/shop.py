@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from hal.virtual.bench.devices import Devices
 from hal.virtual.terminal.ledger import Entry
+from kiosk.journal.replay import replay
 from kiosk.journal.source import Source
 from kiosk.journal.verify import Keys, verify
 from kiosk.lane.catalogue import file_name
@@ -181,7 +182,12 @@ empty_codes = [0x83]
         keys = Keys(identity_public(self._identity), self._cosign.public_key())
         with Source(self.folder / "lane" / "journal.db") as source:
             report = verify(source.entries(), source.certificates, source.acknowledgements, keys)
+            again = replay(source.entries())
         assert report.bad is None, report.bad
+        assert again.differences == []
+        assert again.sales == len(self.sealed())
+        assert 0 < again.receipts <= again.sales
+        assert not again.unprovable
 
 
 def numbers_are_whole(sales: list[Sale]) -> None:
