@@ -20,6 +20,7 @@ from kiosk.journal.stamp import Context
 from kiosk.journal.store import Journal
 from kiosk.lane import config as configuration
 from kiosk.lane.catalogue import Catalogue, file_name, newest
+from kiosk.lane.condition import Condition
 from kiosk.lane.fiscal import SCHEMES
 from kiosk.lane.hardware import Hardware
 from kiosk.lane.interpreter import Lane
@@ -116,7 +117,8 @@ class House:
         )
         fiscal = SCHEMES[self.config.shop.fiscal_scheme]()
         performing = Performing(self._loop, self.lane, hardware, fiscal, self._stamp)
-        self._service = Service(self.lane, self.journal, self._adopt, self._lane_uids)
+        condition = Condition(self.journal, self._stamp, self.state_dir, SOFTWARE)
+        self._service = Service(self.lane, self.journal, condition, self._adopt, self._lane_uids)
         await self._service.start(self.config.lane_socket)
         self.lane.start(performing)
         self.lane.post(on.Restarted(SOFTWARE, self.lane.snapshot().state.shop))

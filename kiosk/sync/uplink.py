@@ -33,6 +33,8 @@ class Uplink:
     luck: Callable[[], float] = random.random
     once: bool = False
     state: core.State = field(init=False)
+    reported: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    """Set with each line for the log: what the operator is told may have changed."""
 
     def __post_init__(self) -> None:
         me = self.enrolment
@@ -102,6 +104,7 @@ class Uplink:
     async def _perform(self, effect: core.Effect, calls: LaneClient) -> core.Event | None:
         match effect:
             case core.Report(level, event, message):
+                self.reported.set()
                 getattr(log, level)(event, message=message, ep=self.state.ep, cursor=self.state.cursor)
                 return None
             case core.Pause(seconds):

@@ -22,6 +22,7 @@ class FakeLane:
         self.kept: list[Acknowledgement] = []
         self.catalogues: list[str] = []
         self.reads: list[int] = []
+        self.devices = [api.DeviceState("printer", "ready", "", [])]
         self.changed = asyncio.Condition()
         self.closing = False
 
@@ -34,6 +35,17 @@ class FakeLane:
         return api.JournalHead(
             me.dev, me.ep, seq, self.device.hash_at(seq), self.acked, self.device.hash_at(self.acked)
         )
+
+    def status(self) -> api.LaneStatus:
+        present = self.catalogues[-1] if self.catalogues else ""
+        waiting = len(self.device.records) - self.acked
+        return api.LaneStatus(
+            "attract", False, present, 0, "kassa test", True, self.devices, "", waiting, waiting * 10, 5 << 30, "synced"
+        )
+
+    async def otherwise(self, than: api.LaneStatus) -> None:
+        async with self.changed:
+            await self.changed.wait_for(lambda: self.closing or self.status().devices != than.devices)
 
     async def append(self, count: int = 1) -> None:
         for _ in range(count):
@@ -125,8 +137,16 @@ class _Lane(api.Lane):
 
     @varlinkmethod(return_parameter="status")
     async def Status(self) -> api.LaneStatus:
-        present = self.lane.catalogues[-1] if self.lane.catalogues else ""
-        return api.LaneStatus("attract", False, present, 0, "kassa test")
+        return self.lane.status()
+
+    @varlinkmethod(return_parameter="status", delay_generator=False)
+    async def WatchStatus(self) -> AsyncIterator[api.LaneStatus]:
+        while True:
+            status = self.lane.status()
+            if self.lane.closing:
+                raise LastResult(status)
+            yield status
+            await self.lane.otherwise(status)
 
     @varlinkmethod
     async def CatalogueReady(self, *, version: str) -> None:
