@@ -59,11 +59,19 @@ class Letterbox:
             segment = unframe(body)
             devices.seen(self._store, self._clock, device)
             ack = ingest.ingest(self._store, self._keys, self._clock, device, place.ep, segment)
-            answer = carried.Answer(id, place.dev, place.ep, 200, ack=ack)
+            answer = carried.Answer(id, place.dev, place.ep, 200, ack=ack, changes=self._keys.changes)
         except REASONS as reason:
             no = refusal(reason)
             answer = carried.Answer(
-                id, place.dev, place.ep, no.status, no.error, no.message[:500], no.retry_after_s, no.head
+                id,
+                place.dev,
+                place.ep,
+                no.status,
+                no.error,
+                no.message[:500],
+                no.retry_after_s,
+                no.head,
+                self._keys.changes,
             )
         self.taken += 1
         return carried.sign_answer(self._keys.cosign, answer)

@@ -1,6 +1,7 @@
 """The lane's condition as the operator is told it: devices, journal, backlog, disk, clock. Never journaled."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,13 +24,17 @@ class _Made(msgspec.Struct):
 
 
 class Condition:
-    """From any thread. `folder`: of the journal, whose file system's room counts."""
+    """From any thread. `folder`: of the journal, whose file system's room counts. `upload`: what keeps the backend
+    from taking records, empty if nothing does."""
 
-    def __init__(self, journal: Journal, stamp: Stamp, folder: Path, software: str) -> None:
+    def __init__(
+        self, journal: Journal, stamp: Stamp, folder: Path, software: str, upload: Callable[[], str] = str
+    ) -> None:
         self._journal = journal
         self._stamp = stamp
         self._folder = folder
         self._software = software
+        self._upload = upload
         self._waiting: tuple[int, int, _Made | None] = (0, 0, None)
 
     def status(self, state: State) -> LaneStatus:
@@ -63,6 +68,7 @@ class Condition:
             backlog_s=0,
             disk_free_bytes=0,
             clock="",
+            upload=self._upload(),
         )
 
     def _backlog(self) -> int:

@@ -8,19 +8,21 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
+import msgspec
 from asyncvarlink import VarlinkInterfaceRegistry, varlinkmethod
 from asyncvarlink.serviceinterface import VarlinkServiceInterface
 
 from hal.api.server import Server, listen
-from kiosk.api.interfaces import MAX_FRAME_BYTES, BadRequest, JournalHead, LaneStatus, Refused, Segment
+from kiosk.api.interfaces import MAX_FRAME_BYTES, BadRequest, EpochHead, JournalHead, LaneStatus, Refused, Segment
 from kiosk.api.interfaces import Journal as JournalInterface
 from kiosk.api.interfaces import Lane as LaneInterface
 from kiosk.journal.errors import JournalError
 from kiosk.journal.store import Journal
 from kiosk.lane.condition import Condition
 from kiosk.lane.interpreter import Lane
+from kiosk.lane.upkeep import Upkeep
 from kiosk.records.canonical import canonical
-from kiosk.records.identity import Acknowledgement, b64
+from kiosk.records.identity import Acknowledgement, CosignChange, b64
 
 T = TypeVar("T")
 # Records travel as text inside JSON, whose quotes are escaped once more: half of a frame leaves room for that.
@@ -37,12 +39,14 @@ class Service:
         self,
         lane: Lane,
         journal: Journal,
+        upkeep: Upkeep,
         condition: Condition,
         adopt: Callable[[str], None],
         uids: frozenset[int],
     ) -> None:
         self.lane = lane
         self.journal = journal
+        self.upkeep = upkeep
         self.condition = condition
         self.adopt = adopt
         self._loop = asyncio.get_running_loop()
@@ -83,9 +87,9 @@ class Service:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def next_record(self, after_seq: int) -> None:
+    async def next_record(self, after: EpochHead) -> None:
         async with self._recorded:
-            await self._recorded.wait_for(lambda: self.journal.head().seq > after_seq)
+            await self._recorded.wait_for(lambda: self.journal.head().hash != after.hash)
 
     async def next_outline(self, after: LaneStatus) -> LaneStatus:
         """The lane's outline as soon as it is another one."""
@@ -113,9 +117,12 @@ class Service:
         return await asyncio.wrap_future(done)
 
     def head(self) -> JournalHead:
-        head, acked = self.journal.head(), self.journal.acknowledged()
-        acked_seq, acked_hash = (acked.hwm, acked.hash) if acked is not None else (0, "")
-        return JournalHead(head.dev, head.ep, head.seq, head.hash, acked_seq, acked_hash)
+        epochs = []
+        for ep in self.journal.epochs:
+            head, acked = self.journal.head(ep), self.journal.acknowledged(ep)
+            acked_seq, acked_hash = (acked.hwm, acked.hash) if acked is not None else (0, "")
+            epochs.append(EpochHead(ep, head.seq, head.hash, acked_seq, acked_hash))
+        return JournalHead(self.journal.dev, epochs)
 
 
 async def _notify(what: asyncio.Condition) -> None:
@@ -138,7 +145,7 @@ class _Journal(JournalInterface):
         while True:
             head = self._service.head()
             yield head
-            await self._service.next_record(head.seq)
+            await self._service.next_record(head.current)
 
     @varlinkmethod(return_parameter="segment")
     async def Read(self, *, ep: int, after_seq: int, max_records: int, max_bytes: int) -> Segment:
@@ -149,16 +156,31 @@ class _Journal(JournalInterface):
         except JournalError as error:
             raise BadRequest(message=str(error)) from None
         records = [record.decode() for record in batch.records]
-        return Segment(batch.dev, batch.ep, batch.first_seq, batch.prev, records, b64(batch.signature))
+        gap = "" if batch.gap is None else msgspec.json.encode(batch.gap).decode()
+        return Segment(batch.dev, batch.ep, batch.first_seq, batch.prev, records, b64(batch.signature), gap)
 
     @varlinkmethod
-    async def Acknowledge(self, *, ep: int, hwm: int, hash: str, cosig: str) -> None:
+    async def Acknowledge(self, *, ep: int, hwm: int, hash: str, cosig: str, changes: str) -> None:
         """Keep the backend's counter-signature, if it holds."""
-        ack = Acknowledgement(hwm, hash, cosig)
+        ack = _acknowledgement(hwm, hash, cosig, changes)
         try:
             await self._service.on_lane(lambda: self._service.journal.acknowledge(ack, ep))
         except JournalError as error:
             raise Refused(message=str(error)) from None
+
+    @varlinkmethod
+    async def Forked(self, *, ep: int, hwm: int, hash: str, cosig: str, changes: str) -> None:
+        """Go on in an epoch of our own, if the backend's head really contradicts this journal."""
+        ack = _acknowledgement(hwm, hash, cosig, changes)
+        try:
+            await self._service.on_lane(lambda: self._service.upkeep.forked(ep, ack))
+        except JournalError as error:
+            raise Refused(message=str(error)) from None
+
+    @varlinkmethod
+    async def Told(self, *, ep: int, halt: str, message: str) -> None:
+        """For the status; an epoch that was replaced ends the lane's service."""
+        await self._service.on_lane(lambda: self._service.upkeep.told(ep, halt[:80], message[:400]))
 
     @varlinkmethod(return_parameter="certificate")
     async def Certificate(self, *, ep: int) -> str:
@@ -167,6 +189,13 @@ class _Journal(JournalInterface):
             return canonical(self._service.journal.certificate(ep)).decode()
         except JournalError as error:
             raise BadRequest(message=str(error)) from None
+
+
+def _acknowledgement(hwm: int, hash: str, cosig: str, changes: str) -> Acknowledgement:
+    try:
+        return Acknowledgement(hwm, hash, cosig, msgspec.json.decode(changes, type=tuple[CosignChange, ...]))
+    except msgspec.MsgspecError as error:
+        raise BadRequest(message=f"changes: a JSON list of key changes is expected: {error}") from None
 
 
 class _Lane(LaneInterface):

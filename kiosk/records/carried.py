@@ -13,13 +13,14 @@ from typing import Literal
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from msgspec.structs import replace
 
 from kiosk.records.canonical import canonical
-from kiosk.records.identity import Acknowledgement, BadIdentity
+from kiosk.records.identity import Acknowledgement, BadIdentity, CosignChange, changed
 
 ID_PROPERTY = "kassa-id"
 SEAL_PROPERTY = "kassa-seal"
-MAX_ANSWER_BYTES = 16 * 1024
+MAX_ANSWER_BYTES = 64 * 1024
 MAX_STATUS_BYTES = 32 * 1024
 _SEAL_CONTEXT = b"kassa letter v1\x00"
 _ANSWER_CONTEXT = b"kassa answer v1\x00"
@@ -59,7 +60,9 @@ def place(parts: list[str]) -> Place:
 
 
 class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the backend says to one letter. `status` and `error` are those of the HTTP API, `ack` the head it holds."""
+    """What the backend says to one letter. `status` and `error` are those of the HTTP API, `ack` the head it holds.
+    `changes` lead from the counter-signing key that the lane has pinned to the one that signs this answer and `ack`;
+    they travel once, here."""
 
     id: str
     dev: str
@@ -69,6 +72,7 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     message: str = ""
     retry_after_s: float = 0.0
     ack: Acknowledgement | None = None
+    changes: tuple[CosignChange, ...] = ()
 
 
 def is_id(text: str) -> bool:
@@ -89,6 +93,8 @@ def is_sealed(token: str, where: Place, id: str, body: bytes, found: str) -> boo
 
 def sign_answer(key: Ed25519PrivateKey, answer: Answer) -> bytes:
     """The bytes to send: the signature, then the JSON text that it is of."""
+    if answer.ack is not None:
+        answer = replace(answer, ack=replace(answer.ack, changes=()))
     said = msgspec.json.encode(answer)
     return key.sign(_ANSWER_CONTEXT + said) + said
 
@@ -99,9 +105,10 @@ def open_answer(key: Ed25519PublicKey, data: bytes) -> Answer:
         raise BadIdentity(f"{len(data)} bytes are no answer of the backend")
     signature, said = data[:_SIGNATURE_BYTES], data[_SIGNATURE_BYTES:]
     try:
-        key.verify(signature, _ANSWER_CONTEXT + said)
-        return msgspec.json.decode(said, type=Answer)
+        answer = msgspec.json.decode(said, type=Answer)
+        changed(key, answer.changes).verify(signature, _ANSWER_CONTEXT + said)
     except InvalidSignature:
-        raise BadIdentity("the answer is not signed by the pinned key") from None
+        raise BadIdentity("the answer is not signed by the pinned key, nor by one that it leads to") from None
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise BadIdentity(f"the answer cannot be read: {error}") from None
+    return answer if answer.ack is None else replace(answer, ack=replace(answer.ack, changes=answer.changes))

@@ -103,7 +103,10 @@ class HttpBackend:
     def send(self, segment: SignedSegment) -> Answer:
         try:
             status, body, headers = self._line.call(
-                "POST", f"/journal/{self._dev}/{self._ep}", frame(segment), {"Content-Type": CONTENT_TYPE}
+                "POST",
+                f"/journal/{self._dev}/{segment.header.ep or self._ep}",
+                frame(segment),
+                {"Content-Type": CONTENT_TYPE},
             )
         except Failed as error:
             return Unreachable(str(error))
@@ -158,12 +161,20 @@ def judge(status: int, body: bytes, headers: "urllib3.HTTPHeaderDict") -> Answer
         if status == 200:
             return meaning(status, "", "", decoded(body, Acknowledgement))
         said = decoded(body, _Error)
-        ack = decoded(body, Acknowledgement) if (status, said.error) == (409, "gap") else None
+        # A gap is nothing without the head; a fork may come from a backend that does not tell it.
+        ack = decoded(body, Acknowledgement) if (status, said.error) == (409, "gap") else _head(body)
     except Failed as problem:
         if status in (429, 503):  # a proxy before the backend may say so in HTML
             return Busy(wait_s, f"HTTP {status}")
         return Strange(f"HTTP {status}: {problem}")
     return meaning(status, said.error, said.message, ack, wait_s)
+
+
+def _head(body: bytes) -> Acknowledgement | None:
+    try:
+        return decoded(body, Acknowledgement)
+    except Failed:
+        return None
 
 
 def decoded(body: bytes, shape: type[T]) -> T:

@@ -42,6 +42,7 @@ class Letter:
 
 @dataclass
 class _Waiting:
+    ep: int
     about: tuple[int, int, str]
     id: str
     sent: int = 0
@@ -68,15 +69,16 @@ class Letters:
 
     def journal(self, segment: SignedSegment) -> Letter:
         about = (segment.header.first_seq, segment.last_seq, leaf_hash(segment.records[-1]))
+        ep = segment.header.ep or self._me.ep
         with self._changed:
             waiting = self._waiting
-            if waiting is None or waiting.about != about or waiting.sent > 1:
-                waiting, self._answer = _Waiting(about, self._ids()), None
+            if waiting is None or (waiting.ep, waiting.about) != (ep, about) or waiting.sent > 1:
+                waiting, self._answer = _Waiting(ep, about, self._ids()), None
                 self._earlier.append(waiting.id)
             waiting.sent += 1
             self._waiting = waiting
             self._interrupted = ""
-        return self._sealed(carried.Place("journal", self._me.dev, self._me.ep), waiting.id, frame(segment), waiting)
+        return self._sealed(carried.Place("journal", self._me.dev, ep), waiting.id, frame(segment), waiting)
 
     def status(self, body: bytes) -> Letter:
         return self._sealed(carried.Place("status", self._me.dev), self._ids(), body)
@@ -92,8 +94,8 @@ class Letters:
         except BadIdentity as error:
             return self._drop(str(error))
         with self._changed:
-            asked = self._waiting.id if self._waiting is not None else ""
-            if (answer.id, answer.dev, answer.ep) == (asked, self._me.dev, self._me.ep):
+            waiting = self._waiting
+            if waiting is not None and (answer.id, answer.dev, answer.ep) == (waiting.id, self._me.dev, waiting.ep):
                 self._answer = answer
                 self._changed.notify_all()
                 return

@@ -31,7 +31,7 @@ def meaning(status: int, kind: str, message: str, ack: Acknowledgement | None, r
         case 409, "gap" if ack is not None:
             return Gap(ack)
         case 409, "fork":
-            return Fork(printable(message))
+            return Fork(printable(message), ack)
         case 410, "stale_epoch":
             return Stale(printable(message))
         case ((401 | 403), _):

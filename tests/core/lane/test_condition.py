@@ -17,6 +17,7 @@ from kiosk.journal.store import Journal
 from kiosk.lane.condition import Condition
 from kiosk.lane.interpreter import Lane
 from kiosk.lane.server import Service
+from kiosk.lane.upkeep import Upkeep
 from tests.core.checkout.script import Script
 from tests.core.journal.lane import TestLane, fill
 from tests.core.lane.test_interpreter import Effects
@@ -120,7 +121,9 @@ def test_a_change_is_told_over_the_socket_and_a_figure_is_not(journal: Journal, 
         nothing: Any = None
         lane = Lane(Script().state, journal, nothing)
         lane.start(Effects())
-        service = Service(lane, journal, told(journal, clock, tmp_path), lambda _: None, frozenset())
+        service = Service(
+            lane, journal, Upkeep(lane, journal), told(journal, clock, tmp_path), lambda _: None, frozenset()
+        )
         await service.start(str(path))
         try:
             async with await LaneClient.connect(path) as client:

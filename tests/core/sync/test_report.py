@@ -79,6 +79,7 @@ def test_a_report_says_what_the_operator_needs(backend: Backend) -> None:
             "backlog_s": 30,
             "disk_free_bytes": 5 << 30,
             "clock": "synced",
+            "upload": "",
             "halt": "",
         }
 
