@@ -36,9 +36,22 @@ def load(path: Path | None) -> SyncConfig:
     return config
 
 
-def backend(config: SyncConfig, enrolment: Enrolment, http: HttpBackend) -> Backend:
+def name(config: SyncConfig, enrolment: Enrolment) -> str:
+    """The configured backend, for a person."""
+    match config.backend:
+        case "http":
+            return f"HTTP at {enrolment.backend}"
+        case "cloudevents":
+            return f"CloudEvents at {config.cloudevents.url or enrolment.backend}"
+        case "nats":
+            return f"NATS at {', '.join(config.nats.servers)}"
+        case "mqtt":
+            return f"MQTT at {config.mqtt.server}"
+
+
+def backend(config: SyncConfig, enrolment: Enrolment, http: HttpBackend, *, beside: bool = False) -> Backend:
     """The adapter that is configured; `http` is the one that catalogues come by. Raises BadConfig for a credential or
-    certificate file. Close it at the end."""
+    certificate file. Close it at the end. `beside`: while another process of the lane has it too."""
     match config.backend:
         case "http":
             return http
@@ -51,4 +64,4 @@ def backend(config: SyncConfig, enrolment: Enrolment, http: HttpBackend) -> Back
         case "mqtt":
             from kiosk.sync.mqtt import MqttBackend
 
-            return MqttBackend(enrolment, config.mqtt)
+            return MqttBackend(enrolment, config.mqtt, beside=beside)

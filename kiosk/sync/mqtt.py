@@ -6,6 +6,7 @@ that an answer that was under way is delivered at the next connect. A PUBACK pro
 matching subscribers" says at once that nobody takes the journal.
 """
 
+import sys
 import threading
 from typing import Any
 
@@ -27,18 +28,26 @@ ANSWER_TIME_S = 20.0
 SESSION_S = 3600
 _CONNECT_TIME_S = 6.0
 _PACKET_ROOM_BYTES = 1024
-_NO_SUBSCRIBERS = 0x10
+_NO_CONNECTION, _NO_SUBSCRIBERS = 0x00, 0x10
 _BAD_PASSWORD, _NOT_AUTHORISED, _PACKET_TOO_LARGE = 0x86, 0x87, 0x95
 
 
 class MqttBackend:
-    """Blocks; one call at a time. Its connection lives on the library's thread. Close it at the end. Raises BadConfig
-    for a credential or certificate file."""
+    """Blocks; one call at a time. Its connection lives on the library's thread. Close it at the end. `beside`: under
+    another name, because a broker ends the connection of a client whose name comes again. Raises BadConfig for a
+    credential or certificate file."""
 
     capabilities = Capabilities(ordered=True, conditional=False, deduplicating=False, countersigns=False)
 
-    def __init__(self, enrolment: Enrolment, line: brokers.MqttLine, *, answer_time_s: float = ANSWER_TIME_S) -> None:
-        self._name = f"kassa-{enrolment.dev}"
+    def __init__(
+        self,
+        enrolment: Enrolment,
+        line: brokers.MqttLine,
+        *,
+        answer_time_s: float = ANSWER_TIME_S,
+        beside: bool = False,
+    ) -> None:
+        self._name = f"kassa-{enrolment.dev}" + ("-check" if beside else "")
         self._line = line
         self._answers = _topic(Place("answer", enrolment.dev))
         self._answer_time_s = answer_time_s
@@ -59,6 +68,7 @@ class MqttBackend:
         line = self._line
         client = paho.Client(CallbackAPIVersion.VERSION2, client_id=self._name, protocol=paho.MQTTv5)
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
+        client.on_connect_fail = self._on_connect_fail
         client.on_subscribe, client.on_publish = self._on_subscribe, self._on_publish
         client.on_message = self._on_message
         client.reconnect_delay_set(1, 30)
@@ -141,6 +151,12 @@ class MqttBackend:
             return self._lost(reason)
         self._most_bytes = int(getattr(told, "MaximumPacketSize", 0) or 0)
         client.subscribe(self._answers, qos=1)
+
+    def _on_connect_fail(self, _c: paho.Client, _u: Any) -> None:
+        """The library calls this while it handles what the network or TLS said, and tells nobody else of it."""
+        with self._changed:
+            self._complaint, self._said = _NO_CONNECTION, printable(str(sys.exception() or "no connection"))
+            self._changed.notify_all()
 
     def _on_subscribe(self, _c: Any, _u: Any, _mid: int, reasons: list[ReasonCode], _p: Any) -> None:
         if any(reason.is_failure for reason in reasons):

@@ -158,7 +158,7 @@ class Uplink:
             raise LaneGone(f"the lane does not give its records: {error}") from None
         if not segment.records:
             return core.NothingRead()
-        sent = _signed(segment, certificate)
+        sent = signed(segment, certificate)
         return core.Answered(sent, await in_thread(lambda: self.backend.send(sent)))
 
 
@@ -166,7 +166,8 @@ def _text(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _signed(segment: Segment, certificate: str) -> SignedSegment:
+def signed(segment: Segment, certificate: str) -> SignedSegment:
+    """What the lane gave, as it is sent. `certificate`: its JSON text, or empty. Raises LaneGone."""
     try:
         certified = msgspec.json.decode(certificate, type=KeyCertificate) if certificate else None
         gap = msgspec.json.decode(segment.gap, type=GapNotice) if segment.gap else None
