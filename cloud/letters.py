@@ -27,7 +27,7 @@ class Letterbox:
 
     def __init__(self, store: Store, keys: Keys, clock: Clock) -> None:
         self._store = store
-        self._keys = keys
+        self.keys = keys
         self._clock = clock
         self._lock = threading.Lock()
         self.taken = 0
@@ -58,8 +58,8 @@ class Letterbox:
             self._check(device, place, id, seal, body)
             segment = unframe(body)
             devices.seen(self._store, self._clock, device)
-            ack = ingest.ingest(self._store, self._keys, self._clock, device, place.ep, segment)
-            answer = carried.Answer(id, place.dev, place.ep, 200, ack=ack, changes=self._keys.changes)
+            ack = ingest.ingest(self._store, self.keys, self._clock, device, place.ep, segment)
+            answer = carried.Answer(id, place.dev, place.ep, 200, ack=ack, changes=self.keys.changes)
         except REASONS as reason:
             no = refusal(reason)
             answer = carried.Answer(
@@ -71,10 +71,10 @@ class Letterbox:
                 no.message[:500],
                 no.retry_after_s,
                 no.head,
-                self._keys.changes,
+                self.keys.changes,
             )
         self.taken += 1
-        return carried.sign_answer(self._keys.cosign, answer)
+        return carried.sign_answer(self.keys.cosign, answer)
 
     def status(self, place: carried.Place, id: str, seal: str, body: bytes) -> bool:
         """Whether it was taken. A status may be lost: nobody is told."""
@@ -125,7 +125,7 @@ class Letterbox:
 
     def _check(self, device: devices.Device, place: carried.Place, id: str, seal: str, body: bytes) -> None:
         """Raises Unauthorised, Revoked."""
-        if not carried.is_sealed(self._keys.device_token(device.dev), place, id, body, seal):
+        if not carried.is_sealed(self.keys.device_token(device.dev), place, id, body, seal):
             raise devices.Unauthorised("the letter is not sealed by this device's token")
         if device.revoked:
             raise devices.Revoked("this device is revoked")

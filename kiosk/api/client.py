@@ -132,6 +132,9 @@ class LaneClient:
     async def catalogue_ready(self, *, version: str) -> None:
         await _answer(self._lane.CatalogueReady(version=version))
 
+    async def settings_ready(self, *, version: str) -> None:
+        await _answer(self._lane.SettingsReady(version=version))
+
 
 async def _replies(stream: AsyncGenerator[dict[str, Any], None]) -> AsyncGenerator[dict[str, Any], None]:
     """The parameters of each reply of a stream."""

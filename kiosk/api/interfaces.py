@@ -79,6 +79,7 @@ class DeviceState:
 class LaneStatus:
     """`screen` is the name of what the customer sees. `open_sale` is true from the first scan to the close.
 
+    `catalogue` and `settings` are the versions that the lane goes by, empty for none.
     `hal`: the hardware daemon answers. `journal`: empty while it takes records, else why it does not. `backlog`:
     records that are not counter-signed yet, `backlog_s`: seconds since the oldest of them was made. `disk_free_bytes`:
     where the journal is. `clock`: `synced`, `unsynced`, or `floor` when it is certainly wrong.
@@ -98,6 +99,7 @@ class LaneStatus:
     clock: str
     upload: str = ""
     """Why the backend takes no records; empty while it does."""
+    settings: str = ""
 
 
 class Journal(VarlinkInterface, name="kassa.lane.Journal"):
@@ -168,4 +170,9 @@ class Lane(VarlinkInterface, name="kassa.lane.Lane"):
     @varlinkmethod
     async def CatalogueReady(self, *, version: str) -> None:
         """`catalogue-VERSION.db` lies complete in the catalogue folder: take it when no sale is open."""
+        raise NotImplementedError
+
+    @varlinkmethod
+    async def SettingsReady(self, *, version: str) -> None:
+        """`settings-VERSION.json` lies complete in the settings folder: verify it, and take it when at rest."""
         raise NotImplementedError

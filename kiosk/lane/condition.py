@@ -69,6 +69,7 @@ class Condition:
             disk_free_bytes=0,
             clock="",
             upload=self._upload(),
+            settings=state.settings.version,
         )
 
     def _backlog(self) -> int:

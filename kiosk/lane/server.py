@@ -32,8 +32,8 @@ SOFTWARE = "kassa 0.1.0"
 
 
 class Service:
-    """Serves lane.sock. `adopt(version)` takes a catalogue that lies complete in the catalogue folder, on the lane's
-    thread; it raises ValueError when that cannot be."""
+    """Serves lane.sock. `adopt(version)` takes a catalogue that lies complete in the catalogue folder, and
+    `adopt_settings(version)` the like of the settings, on the lane's thread; ValueError when that cannot be."""
 
     def __init__(
         self,
@@ -42,6 +42,7 @@ class Service:
         upkeep: Upkeep,
         condition: Condition,
         adopt: Callable[[str], None],
+        adopt_settings: Callable[[str], None],
         uids: frozenset[int],
     ) -> None:
         self.lane = lane
@@ -49,6 +50,7 @@ class Service:
         self.upkeep = upkeep
         self.condition = condition
         self.adopt = adopt
+        self.adopt_settings = adopt_settings
         self._loop = asyncio.get_running_loop()
         self._recorded, self._changed = asyncio.Condition(), asyncio.Condition()
         self._server = Server(self._admit, uids)
@@ -220,5 +222,13 @@ class _Lane(LaneInterface):
         """Take the catalogue when no sale is open."""
         try:
             await self._service.on_lane(lambda: self._service.adopt(version))
+        except ValueError as error:
+            raise Refused(message=str(error)) from None
+
+    @varlinkmethod
+    async def SettingsReady(self, *, version: str) -> None:
+        """Verify the settings, and take them when at rest."""
+        try:
+            await self._service.on_lane(lambda: self._service.adopt_settings(version))
         except ValueError as error:
             raise Refused(message=str(error)) from None

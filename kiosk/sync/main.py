@@ -14,6 +14,7 @@ import structlog
 import typer
 from systemd import daemon
 
+from hal.api.scrub import guard_stderr
 from kiosk.api.client import LaneGone, LaneRefused
 from kiosk.records.catalogue import build_db
 from kiosk.records.config import BadConfig, load_enrolment
@@ -152,6 +153,7 @@ def _fail(message: object, status: int = 1) -> NoReturn:
 
 
 def main() -> None:
+    guard_stderr()
     app()
 
 

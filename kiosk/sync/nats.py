@@ -49,7 +49,8 @@ class NatsBackend:
         self._letters = Letters(enrolment)
         self._client: Client | None = None
         self._complaint = ""
-        self._last: int | None = None
+        self._last: dict[str, int] = {}
+        """By subject: the sequence that was last acknowledged to us."""
         self._repeated = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True, name="nats")
@@ -104,12 +105,13 @@ class NatsBackend:
         if len(letter.body) + _HEADER_ROOM_BYTES > client.max_payload:
             return TooLarge()
         headers = self._headers(letter) | {"Nats-Msg-Id": letter.id}
-        if self._last is not None:
-            headers["Nats-Expected-Last-Subject-Sequence"] = str(self._last)
-        last, self._last = self._last, None  # unknown until it is acknowledged
+        subject = _subject(letter.place)
+        last = self._last.pop(subject, None)  # unknown until the letter is acknowledged
+        if last is not None:
+            headers["Nats-Expected-Last-Subject-Sequence"] = str(last)
         try:
             held = await client.jetstream().publish(
-                _subject(letter.place), letter.body, timeout=timeout_s, stream=self._stream, headers=headers
+                subject, letter.body, timeout=timeout_s, stream=self._stream, headers=headers
             )
         except MaxPayloadError:
             return TooLarge()
@@ -117,7 +119,7 @@ class NatsBackend:
             return Unreachable(f"no stream {self._stream} takes the journal: kassa-cloud consume makes it")
         except APIError as error:
             return self._refused(error, last)
-        self._last, self._repeated = held.seq, bool(held.duplicate)
+        self._last[subject], self._repeated = held.seq, bool(held.duplicate)
         return None
 
     def _refused(self, error: APIError, last: int | None) -> Answer:
@@ -142,7 +144,8 @@ class NatsBackend:
         if self._client is not None and self._client.is_connected:
             return self._client
         await self._disconnect()
-        self._complaint, self._last = "", None
+        self._complaint = ""
+        self._last.clear()
         client = self._client = Client()
         try:
             async with asyncio.timeout(_CONNECT_TIME_S):

@@ -121,9 +121,8 @@ def test_a_change_is_told_over_the_socket_and_a_figure_is_not(journal: Journal, 
         nothing: Any = None
         lane = Lane(Script().state, journal, nothing)
         lane.start(Effects())
-        service = Service(
-            lane, journal, Upkeep(lane, journal), told(journal, clock, tmp_path), lambda _: None, frozenset()
-        )
+        condition, upkeep = told(journal, clock, tmp_path), Upkeep(lane, journal)
+        service = Service(lane, journal, upkeep, condition, lambda _: None, lambda _: None, frozenset())
         await service.start(str(path))
         try:
             async with await LaneClient.connect(path) as client:

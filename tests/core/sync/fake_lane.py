@@ -15,12 +15,14 @@ from tests.core.cloud.lane import Device
 
 
 class FakeLane:
-    """`kept`: what sync had acknowledged, each verified as the kiosk does. `catalogues`: what it was told of."""
+    """`kept`: what sync had acknowledged, each verified as the kiosk does. `catalogues` and `settings`: what it was
+    told of."""
 
     def __init__(self, device: Device) -> None:
         self.device = device
         self.kept: list[Acknowledgement] = []
         self.catalogues: list[str] = []
+        self.settings: list[str] = []
         self.reads: list[int] = []
         self.devices = [api.DeviceState("printer", "ready", "", [])]
         self.forks: list[Acknowledgement] = []
@@ -41,7 +43,19 @@ class FakeLane:
         present = self.catalogues[-1] if self.catalogues else ""
         waiting = len(self.device.records) - self.acked
         return api.LaneStatus(
-            "attract", False, present, 0, "kassa test", True, self.devices, "", waiting, waiting * 10, 5 << 30, "synced"
+            screen="attract",
+            open_sale=False,
+            catalogue=present,
+            products=0,
+            software="kassa test",
+            hal=True,
+            devices=self.devices,
+            journal="",
+            backlog=waiting,
+            backlog_s=waiting * 10,
+            disk_free_bytes=5 << 30,
+            clock="synced",
+            settings=self.settings[-1] if self.settings else "",
         )
 
     async def otherwise(self, than: api.LaneStatus) -> None:
@@ -160,3 +174,7 @@ class _Lane(api.Lane):
     @varlinkmethod
     async def CatalogueReady(self, *, version: str) -> None:
         self.lane.catalogues.append(version)
+
+    @varlinkmethod
+    async def SettingsReady(self, *, version: str) -> None:
+        self.lane.settings.append(version)

@@ -2,16 +2,19 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk.records import brokers, carried
-from kiosk.records.identity import BadIdentity, public_key
+from kiosk.records.identity import BadIdentity, CosignChange, change_cosign, public_key
 from kiosk.records.segment import frame
-from kiosk.sync.backend import Accepted, Busy, TooLarge, Unreachable
+from kiosk.sync.backend import Accepted, Busy, Rejected, Strange, TooLarge, Unreachable
 from kiosk.sync.mqtt import MqttBackend
 from kiosk.sync.nats import NatsBackend
 from tests.core.cloud.lane import Backend, Device, running
@@ -214,3 +217,50 @@ def test_without_a_consumer_the_brokers_say_so(tmp_path: Path, backend: Backend)
         lonely.close()
         assert isinstance(answer, Unreachable)
         assert "kassa-cloud consume" in answer.message
+
+
+def test_an_answer_of_a_changed_key_is_believed_by_its_cross_signature(carrier: OverBroker) -> None:
+    """A lane has pinned the first key; the changes that lead to the present one come with the answer."""
+    device = filled(carrier.cloud, 2)
+    first, second = carrier.cloud.server.service.keys.cosign, Ed25519PrivateKey.generate()
+    with (
+        adapter_of(carrier, device.enrolment) as adapter,
+        answering_with(carrier, second, change_cosign(first, second)),
+    ):
+        answer = adapter.send(device.segment(1, 2))
+    accepted(device, answer, 2)
+    assert isinstance(answer, Accepted)
+    assert len(answer.ack.changes) == 1
+
+
+def test_an_answer_of_a_key_that_nothing_leads_to_is_dropped(carrier: OverBroker) -> None:
+    device = filled(carrier.cloud, 1)
+    other, second = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+    with (
+        adapter_of(carrier, device.enrolment, 1.0) as adapter,
+        answering_with(carrier, second, change_cosign(other, second)),
+    ):
+        assert isinstance(adapter.send(device.segment(1, 1)), Unreachable)
+        assert adapter.dropped == 1  # type: ignore[attr-defined]  # both count them
+
+
+@contextlib.contextmanager
+def answering_with(carrier: OverBroker, key: Ed25519PrivateKey, change: CosignChange) -> Iterator[None]:
+    """The cloud goes on with another counter-signing key, as after its restart with one."""
+    before = carrier.letters.keys
+    carrier.letters.keys = dataclasses.replace(before, cosign=key, changes=(change,))
+    try:
+        yield
+    finally:
+        carrier.letters.keys = before
+
+
+def test_the_epoch_of_a_segment_is_its_own_not_that_of_the_enrolment(carrier: OverBroker) -> None:
+    """A lane that has begun an epoch by itself, or still carries an older one, names it in the segment's header."""
+    device = filled(carrier.cloud, 1)
+    segment = device.segment(1, 1)
+    foreign = msgspec.structs.replace(segment, header=msgspec.structs.replace(segment.header, ep=7))
+    with adapter_of(carrier, device.enrolment) as adapter:
+        answer = adapter.send(foreign)
+        assert isinstance(answer, Rejected | Strange), "the cloud looked at epoch 7"
+        accepted(device, adapter.send(segment), 1)

@@ -80,6 +80,7 @@ def test_a_report_says_what_the_operator_needs(backend: Backend) -> None:
             "disk_free_bytes": 5 << 30,
             "clock": "synced",
             "upload": "",
+            "settings": "",
             "halt": "",
         }
 
