@@ -6,14 +6,24 @@ gives the same sale whatever the devices do meanwhile; `durable_part` is what mu
 
 from msgspec.structs import replace
 
-from kiosk.core import attendance, closing, doubt, payment, reversal, scanning
+from kiosk.core import attendance, closing, doubt, payment, reversal, scanning, suspend
 from kiosk.core import effects as do
 from kiosk.core import events as on
 from kiosk.core.attempt import last_paid
 from kiosk.core.basket import standing
 from kiosk.core.lasting import Lasting, lasting
 from kiosk.core.screen import screen
-from kiosk.core.state import Adopted, CancelAsked, HelpCalled, PinAsked, Receipt, State, StillThere, TimerName
+from kiosk.core.state import (
+    Adopted,
+    CancelAsked,
+    HelpCalled,
+    NotPossible,
+    PinAsked,
+    Receipt,
+    State,
+    StillThere,
+    TimerName,
+)
 from kiosk.core.steps import Step, stay
 from kiosk.records.sale import Sale
 
@@ -37,6 +47,9 @@ _SIGNS_OF_LIFE = (
     on.AttendantRefused,
     on.RestrictionChecked,
     on.LineVoided,
+    on.SaleSuspended,
+    on.SaleRecalled,
+    on.FoundNotPossible,
 )
 UNCLEAR_S = 60
 """How long the customer stands before an unclear payment until staff are called, whatever the reason."""
@@ -138,6 +151,10 @@ def _dispatch(state: State, event: on.Any) -> Step:
             return attendance.checked(state, event)
         case on.LineVoided():
             return attendance.void(state, event)
+        case on.SaleSuspended():
+            return suspend.suspended(state, event)
+        case on.SaleRecalled():
+            return suspend.recalled(state, event)
         case on.SettingsAdopted(version, sequence):
             newer = sequence > state.settings.sequence
             return Step(replace(state, settings=Adopted(version, sequence))) if newer else stay(state)
@@ -182,6 +199,8 @@ def _passing(state: State, event: on.Passing | on.LanguageChosen) -> Step:
             return attendance.badge_shown(state, event)
         case on.MenuTouched():
             return attendance.menu(state)
+        case on.FoundNotPossible(why):
+            return Step(replace(state, prompt=NotPossible(why)))
         case on.PromptClosed():
             return Step(replace(state, prompt=None))
         case _:
@@ -281,7 +300,7 @@ def _elapsed(state: State, name: str) -> Step:
             return Step(replace(state, prompt=None), (_nobody(state),))
         case "attendant":
             return attendance.away(state)
-        case "thanks" if state.stage == "thanks":
+        case "thanks" if state.stage in ("thanks", "suspended"):
             return Step(state, (do.Finish(),))
         case _:
             return stay(state)
@@ -335,4 +354,6 @@ def _clocks(state: State) -> dict[TimerName, int]:
         clocks["attendant"] = attendance.AWAY_S
     if state.stage == "thanks":
         clocks["thanks"] = state.shop.thanks_s
+    if state.stage == "suspended":
+        clocks["thanks"] = suspend.SLIP_S
     return clocks

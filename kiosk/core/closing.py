@@ -44,11 +44,12 @@ def receipt_chosen(state: State, event: on.ReceiptChosen) -> Step:
 
 
 def print_ended(state: State, event: on.ReceiptPrintEnded) -> Step:
-    if state.stage != "printing" or state.receipt is None or state.receipt.job_id != event.job_id:
+    printing = state.stage in ("printing", "suspended")
+    if not printing or state.receipt is None or state.receipt.job_id != event.job_id:
         return stay(state)
     receipt = replace(state.receipt, outcome=event.outcome, reason=event.reason)
     if event.outcome == "printed":
-        return Step(replace(state, receipt=receipt, stage="thanks"))
+        return Step(replace(state, receipt=receipt, stage="thanks" if state.stage == "printing" else state.stage))
     return Step(replace(state, receipt=receipt), (do.CallStaff("printer"),))
 
 
@@ -65,7 +66,7 @@ def copy_chosen(state: State, event: on.CopyChosen) -> Step:
 
 
 def finished(state: State) -> Step:
-    if state.stage not in ("receipt", "printing", "thanks"):
+    if state.stage not in ("receipt", "printing", "thanks", "suspended"):
         return stay(state)
     return Step(next_customer(state))
 
@@ -93,6 +94,7 @@ def next_customer(state: State) -> State:
         receipt=None,
         prompt=None,
         waiting=(),
+        slip="",
         language=state.shop.default_language,
         contrast="normal",
     )
@@ -105,7 +107,8 @@ def resume(state: State) -> Step:
             return Step(state, (do.Fiscalise(state.sale),))
         return Step(state, (do.CloseSale(),))
     # Also when it was in doubt: perhaps only because the daemon could not be asked at that moment.
-    if state.stage == "printing" and state.receipt is not None and state.receipt.outcome in ("", "uncertain"):
+    printing = state.stage in ("printing", "suspended") and state.receipt is not None and state.receipt.job_id
+    if printing and state.receipt is not None and state.receipt.outcome in ("", "uncertain"):
         return Step(state, (do.AskPrint(state.receipt.job_id),))
     return stay(state)
 
@@ -114,6 +117,8 @@ def sealed(before: State, event: on.Any, after: State) -> Sale | None:
     """The whole sale as its last record tells it: when it was closed, cancelled or abandoned."""
     match event:
         case on.SaleClosed() if after.sale is not None and after.sale != before.sale:
+            return after.sale
+        case on.SaleSuspended() if after.sale is not None and after.sale != before.sale:
             return after.sale
         case on.SaleCancelled(wall_ms) if before.sale is not None:
             return replace(before.sale, state="cancelled", closed_wall_ms=wall_ms)

@@ -247,6 +247,41 @@ class LineVoided(Event, frozen=True, tag="line.voided"):
     reason: str
 
 
+class SaleSuspended(Event, frozen=True, tag="sale.suspended"):
+    """Put aside: by an attendant, or by the customer who cannot pay here. `code` is what stands on the slip, which
+    `document` is; `job_id` empty: there is no printer, and the code is shown only."""
+
+    code: str
+    document: str
+    job_id: str
+    wall_ms: int
+
+
+class RecalledItem(msgspec.Struct, frozen=True):
+    """`was_minor`: what a piece was on the slip."""
+
+    product: Product
+    deposit: Product | None
+    pieces: int
+    was_minor: int
+
+
+class SaleRecalled(Event, frozen=True, tag="sale.recalled"):
+    """A suspended sale is taken up here, and so counts as transferred: `original` is its id, `slip` what its code
+    said beside the goods. `missing`: codes that this lane does not sell. The ids are as in `ItemScanned`."""
+
+    original: str
+    original_state: Literal["transferred"]
+    original_catalogue_version: str
+    items: tuple[RecalledItem, ...]
+    missing: tuple[str, ...]
+    line_prefix: str
+    sale_id: str
+    catalogue_version: str
+    language: str
+    wall_ms: int
+
+
 class SettingsAdopted(Event, frozen=True, tag="settings.adopted"):
     """A newer version of the shop's signed settings holds from here on."""
 
@@ -310,6 +345,12 @@ class BadgeShown(Event, frozen=True, tag="badge_shown"):
 
 class MenuTouched(Event, frozen=True, tag="menu_touched"):
     """The attendant wants their menu."""
+
+
+class FoundNotPossible(Event, frozen=True, tag="found_not_possible"):
+    """Suspending or recalling was asked for, and cannot be done; `why` is one of its words."""
+
+    why: str
 
 
 class PromptClosed(Event, frozen=True, tag="prompt_closed"):
@@ -395,6 +436,8 @@ Durable = (
     | AttendantLeft
     | RestrictionChecked
     | LineVoided
+    | SaleSuspended
+    | SaleRecalled
     | SettingsAdopted
     | Restarted
 )
@@ -409,6 +452,7 @@ Passing = (
     | ResolveTouched
     | BadgeShown
     | MenuTouched
+    | FoundNotPossible
     | PromptClosed
     | ContrastChosen
     | UnknownScanned

@@ -13,6 +13,7 @@ class Lasting(msgspec.Struct, frozen=True, omit_defaults=True):
     attendant: Attendant | None = None
     settings: Adopted = Adopted()
     refusals: tuple[int, ...] = ()
+    recalled: tuple[str, ...] = ()
 
 
 def lasting(state: State) -> Lasting:

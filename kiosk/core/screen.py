@@ -20,6 +20,7 @@ Screen = Literal[
     "printing",
     "print_trouble",
     "thanks",
+    "suspended",
 ]
 
 
@@ -48,6 +49,8 @@ def screen(state: State) -> Screen:
             return "print_trouble" if stuck or outcome in ("failed", "uncertain") else "printing"
         case "thanks":
             return "thanks"
+        case "suspended":
+            return "suspended"
 
 
 def _paying(state: State) -> Screen:

@@ -76,8 +76,9 @@ class Health(Base, frozen=True):
     """Empty while the journal takes records; else why it does not: the lane is out of service."""
 
 
-Stage = Literal["idle", "scanning", "choosing", "paying", "closing", "receipt", "printing", "thanks"]
-"""idle: nobody there. choosing: how to pay. closing: fiscal port and seal. receipt: how to hand it over."""
+Stage = Literal["idle", "scanning", "choosing", "paying", "closing", "receipt", "printing", "thanks", "suspended"]
+"""idle: nobody there. choosing: how to pay. closing: fiscal port and seal. receipt: how to hand it over.
+suspended: put aside, the slip's code is shown."""
 
 Phase = Literal["preparing", "charging", "aborting", "confirming", "unknown", "reversing", "manual"]
 """Of the one payment under way. preparing: nothing sent. charging: the terminal works. confirming: approved, recorded,
@@ -204,6 +205,27 @@ class VoidAsked(Base, frozen=True, tag="void_asked"):
     name: dict[str, str]
 
 
+class NotPossible(Base, frozen=True, tag="not_possible"):
+    """Suspending or recalling cannot be done; `why` is one of its words."""
+
+    why: str
+
+
+class Change(Base, frozen=True):
+    """A price that differs from the slip's, for one piece."""
+
+    name: dict[str, str]
+    was_minor: int
+    now_minor: int
+
+
+class Recalled(Base, frozen=True, tag="recalled"):
+    """A suspended sale was taken up, and not all is as it was: `missing` products are not sold here."""
+
+    changes: tuple[Change, ...]
+    missing: int
+
+
 Prompt = (
     ItemNotFound
     | Refused
@@ -217,6 +239,8 @@ Prompt = (
     | PinAsked
     | AttendantMenu
     | VoidAsked
+    | NotPossible
+    | Recalled
 )
 
 
@@ -240,6 +264,10 @@ class State(Base, frozen=True):
     """When wrong PINs were given, UTC milliseconds, the last few."""
     waiting: tuple[Waiting, ...] = ()
     """Restricted items that staff must look at; known anew after a restart, when the customer scans them again."""
+    recalled: tuple[str, ...] = ()
+    """Of which suspended sales this lane has taken up, the beginnings of their ids, the last few."""
+    slip: str = ""
+    """The code of the sale that was just suspended."""
     next_sale_no: int = 1
     next_receipt_no: int = 1
     pulse: int = 0

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from hal.api.scrub import scrubbed
 from kiosk.core import effects as do
 from kiosk.core import events as on
 from kiosk.core.checkout import is_recorded, step
@@ -28,6 +29,7 @@ _CUSTOMER = Actor("customer")
 _SYSTEM = Actor("system")
 _BY_CUSTOMER = (on.ItemScanned, on.LanguageChosen, on.PayChosen, on.ReceiptChosen, on.CopyChosen, on.SaleCancelled)
 _BY_ATTENDANT = (on.AttendantIdentified, on.AttendantLeft, on.RestrictionChecked, on.LineVoided, on.PaymentResolved)
+_BY_ANYONE = (*_BY_CUSTOMER, on.SaleSuspended, on.SaleRecalled)
 IDLE_TEND_S = 5.0
 
 
@@ -44,7 +46,9 @@ class Translator(Protocol):
 class Lane:
     """Runs on its own thread between `start` and `stop`. `snapshot`, `wait` and `post` are for any thread."""
 
-    def __init__(self, state: State, journal: Journal, translator: Translator) -> None:
+    def __init__(self, state: State, journal: Journal, translator: Translator, barred: str = "") -> None:
+        """`barred`: why no sale may be begun, whatever the journal's disk says; `state` says so already."""
+        self._barred = barred
         self._journal = journal
         self._translator = translator
         self._performer: Performer | None = None
@@ -88,6 +92,20 @@ class Lane:
         """Hand in a wish, an event, a read, or a function to be called on the lane's thread."""
         self._queue.put((happened, cause_mono_ns))
 
+    def bar(self, why: str) -> None:
+        """No sale is begun any more until the process restarts. On the lane's thread, while no sale is open."""
+        self._barred = why
+        self._apply(self._published.state, on.JournalChanged(why), 0)
+
+    def adjust(self, change: Callable[[State], State]) -> None:
+        """Change what no event of a sale changes. On the lane's thread, while no sale is open."""
+        self._publish(Published(self._published.revision + 1, change(self._published.state)))
+
+    def tell_recorded(self) -> None:
+        """A record was made beside the lane's own. On the lane's thread."""
+        for listener in self._listeners:
+            listener()
+
     def _run(self) -> None:
         while True:
             try:
@@ -114,7 +132,8 @@ class Lane:
             if isinstance(happened, Wish):
                 _log.debug("wish without effect: %s", type(happened).__name__)
             return
-        self._apply(state, event, cause_mono_ns)  # type: ignore[arg-type]
+        # Before the core sees it: what is in the state comes on the screen, on paper and into the journal.
+        self._apply(state, scrubbed(event), cause_mono_ns)  # type: ignore[arg-type]
 
     def _apply(self, state: State, event: on.Any, cause_mono_ns: int) -> None:
         taken = step(state, event)
@@ -144,6 +163,8 @@ class Lane:
         typ = type(event).__struct_config__.tag
         begins = _begins(state, after)
         try:
+            if begins and self._barred:
+                raise AppendFailed(self._barred)
             if begins and not self._journal.reserve_ok():
                 raise AppendFailed("the disk is almost full; no new sale is begun")
             self._journal.append(str(typ), body, actor, finishing=not begins)
@@ -151,8 +172,7 @@ class Lane:
             _log.error("journal: %s", error)
             self._apply(state, on.JournalChanged(str(error)), 0)
             return False
-        for listener in self._listeners:
-            listener()
+        self.tell_recorded()
         return True
 
     def _publish(self, coming: Published) -> None:
@@ -171,7 +191,11 @@ class Lane:
         began = time.monotonic()
         try:
             self._journal.tend()
-            failed = "" if self._journal.reserve_ok() else "the disk is almost full; no new sale is begun"
+            failed = (
+                self._barred
+                if self._barred or self._journal.reserve_ok()
+                else "the disk is almost full; no new sale is begun"
+            )
         except JournalError as error:
             failed = str(error)
         if failed != state.health.journal:
@@ -182,9 +206,9 @@ class Lane:
 def _actor(event: on.Durable, before: State, after: State) -> Actor:
     """Who did it: what is done at the page while an attendant is there is done in their name."""
     attendant = before.attendant or after.attendant
-    if attendant is not None and isinstance(event, (*_BY_CUSTOMER, *_BY_ATTENDANT)):
+    if attendant is not None and isinstance(event, (*_BY_ANYONE, *_BY_ATTENDANT)):
         return Actor("attendant", attendant.attendant_id)
-    return _CUSTOMER if isinstance(event, _BY_CUSTOMER) else _SYSTEM
+    return _CUSTOMER if isinstance(event, _BY_ANYONE) else _SYSTEM
 
 
 def _begins(before: State, after: State) -> bool:

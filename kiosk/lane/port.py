@@ -101,6 +101,10 @@ class Void(Wish, frozen=True, tag="void"):
     reason: VoidReason
 
 
+class Suspend(Wish, frozen=True, tag="suspend"):
+    """Put the sale aside to a printed code: for an attendant, and for a customer who cannot pay here."""
+
+
 class ChooseReceipt(Wish, frozen=True, tag="receipt"):
     how: How
 
@@ -133,6 +137,7 @@ AnyWish = (
     | Leave
     | Decide
     | Void
+    | Suspend
     | ChooseReceipt
     | PrintAgain
     | Finish

@@ -10,11 +10,13 @@ from kiosk.core import events as on
 from kiosk.core.attempt import last_paid, under_way
 from kiosk.core.barcode import Gtin, InStore, InStoreRules, NotAProduct, interpret
 from kiosk.core.screen import card_offered, print_offered, screen
+from kiosk.core.slipcode import PREFIX
 from kiosk.core.state import Catalogue as CatalogueInfo
 from kiosk.core.state import ResolveAsked, State
 from kiosk.lane import port
 from kiosk.lane.catalogue import Catalogue
 from kiosk.lane.counter import Counter
+from kiosk.lane.slips import recall, suspend
 from kiosk.lane.stamp import LaneStamp, new_id
 from kiosk.receipt.blocks import to_json
 from kiosk.receipt.document import compose
@@ -74,6 +76,8 @@ class Translate:
             return staff
         if screen(state) == "out_of_service" or self._catalogue is None:
             return None
+        if read.text.startswith(PREFIX):
+            return recall(state, read.text, self._catalogue, self._stamp)
         match interpret(read.text, read.aim, self._rules):
             case Gtin(code14=code):
                 return self._product(state, read, code)
@@ -144,6 +148,8 @@ class Translate:
                 return on.CopyChosen(new_id()) if print_offered(state) else on.Touched()
             case port.Finish():
                 return on.SaleFinished()
+            case port.Suspend():
+                return suspend(state, self._stamp)
             case _:
                 return self._counter.event(state, wish)
 

@@ -4,7 +4,9 @@ from typing import NamedTuple
 
 from kiosk.core.basket import standing
 from kiosk.core.state import AttendantMenu, PinAsked, State, VoidAsked
+from kiosk.core.suspend import can_suspend
 from kiosk.i18n import N_, Translator, html_lang, pick
+from kiosk.receipt.basket import VOID_REASONS
 from kiosk.web import words as say
 
 
@@ -34,15 +36,6 @@ class StaffView(NamedTuple):
     name: str
     waiting: list[Item]
     actions: list[Action]
-
-
-VOID_REASONS = {
-    "changed_mind": N_("Changed their mind"),
-    "scanned_twice": N_("Scanned by mistake"),
-    "wrong_price": N_("The price is wrong"),
-    "damaged": N_("Damaged"),
-    "other": N_("Another reason"),
-}
 
 
 def staff_view(state: State, words: Translator) -> StaffView | None:
@@ -97,4 +90,6 @@ def _actions(state: State, words: Translator) -> list[Action]:
     if in_hand and may("void") and state.sale is not None and standing(state.sale.lines):
         found.append(Action("staff-void", "close_prompt", t(N_("Take an item off")), "bin"))
         found.append(Action("staff-cancel", "cancel", t(N_("Cancel the purchase")), "cancel"))
+    if may("suspend") and can_suspend(state):
+        found.append(Action("staff-suspend", "suspend", t(N_("Move to another till")), "print"))
     return found

@@ -9,19 +9,22 @@ from kiosk.core.state import (
     HelpCalled,
     ItemNotFound,
     NotForSale,
+    NotPossible,
     PaymentFailed,
     PinAsked,
     Prompt,
+    Recalled,
     Refused,
     ResolveAsked,
     State,
     StillThere,
     VoidAsked,
 )
+from kiosk.core.suspend import can_suspend
 from kiosk.core.tenders import due_minor, paid_minor
 from kiosk.i18n import LANGUAGES, N_, Translator, html_lang, pick, resolve, translator
 from kiosk.lane.port import Published
-from kiosk.web import staff
+from kiosk.web import slips, staff
 from kiosk.web import words as say
 from kiosk.web.basket import item_count, rows
 from kiosk.web.evidence import evidence_view, question
@@ -31,7 +34,7 @@ PAID_FOR = ("receipt", "printing", "thanks")
 """Stages with nothing left to lose but the receipt."""
 CANCELLABLE = ("scan", "basket", "pay")
 WITH_TOTAL = (
-    *("scan", "basket", "pay", "card", "checking", "evidence", "reversing"),
+    *("scan", "basket", "pay", "card", "checking", "evidence", "reversing", "suspended"),
     *("closing", "receipt", "printing", "print_trouble"),
 )
 STOPPABLE = frozenset(
@@ -111,6 +114,8 @@ def context(published: Published) -> dict[str, object]:
         "pin_taken": not (isinstance(state.prompt, PinAsked) and state.prompt.trouble == "locked"),
         "void_line": state.prompt.line_id if isinstance(state.prompt, VoidAsked) else "",
         "void_reasons": staff.void_reasons(words) if isinstance(state.prompt, VoidAsked) else [],
+        "changes": slips.changes(state, words),
+        "suspendable": can_suspend(state) and not card_offered(state),
         "can_scan": can_scan(state),
         "card_offered": card_offered(state),
         "print_offered": print_offered(state),
@@ -180,6 +185,8 @@ def prompt_view(prompt: Prompt, words: Translator, *, paid: bool = False) -> Pro
         case VoidAsked(name=names):
             name, code = pick(names, words.language)
             return PromptView("void_asked", *staff.words_of(prompt, words), name, html_lang(code))
+        case NotPossible() | Recalled():
+            return PromptView(prompt.__struct_config__.tag, *slips.words_of(prompt, words))  # type: ignore[arg-type]
         case NotForSale(name=names):
             name, code = pick(names, words.language)
             body = N_("It was not added. Please take it to the staffed till.")
@@ -263,6 +270,8 @@ def _special(state: State, name: Screen, words: Translator) -> dict[str, object]
             how = receipt.how if receipt is not None else "none"
             printed = receipt is not None and receipt.how == "print" and receipt.outcome in ("", "printed")
             return {"seconds": state.shop.thanks_s, "qr": _qr(state) if how == "qr" else None, "printed": printed}
+        case "suspended":
+            return slips.slip_view(state)
         case "out_of_service":
             return {"sale_open": state.stage != "idle" and state.sale is not None, "why": _closed_why(state)}
         case _:

@@ -90,6 +90,7 @@ TITLES: Mapping[Screen, str] = {
     "printing": N_("Printing your receipt"),
     "print_trouble": N_("Your receipt is not printed"),
     "thanks": N_("Thank you"),
+    "suspended": N_("Your purchase is saved"),
 }
 
 

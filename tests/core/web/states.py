@@ -208,6 +208,12 @@ WAITING = tuple(
     )
     for n, name in enumerate((PRODUCTS["wine"][3], PRODUCTS["long"][3]))
 )
+CODE = (
+    "KASSA1:7V9K2YXTV1H0Q3WZB5C8D6F4G:HBA4M:DKK:20261121T120000Z-1:"
+    "21RW9GDEG.1.1XB/21RW9GDEH.3.9Q/21RW9GDEJ.2.XC/21RW9GDEK.1.47E/21RW9GDEL.1.3H0:9F8E7D6C"
+)
+SUSPENDED = on(FULL, stage="suspended", receipt=Receipt("print", "{}", "j1"), slip=CODE)
+CHANGED = core.Change(PRODUCTS["long"][3], 11995, 12995)
 STATES: Mapping[str, State] = {
     "attract": IDLE,
     "attract_no_card": on(IDLE, health=health(terminal=UNPLUGGED)),
@@ -274,6 +280,11 @@ STATES: Mapping[str, State] = {
     "staff_menu_waiting": on(FULL, attendant=STAFF, waiting=WAITING, prompt=core.AttendantMenu()),
     "staff_menu_idle": on(IDLE, attendant=STAFF, prompt=core.AttendantMenu()),
     "staff_void": on(FULL, attendant=STAFF, prompt=core.VoidAsked("l0", PRODUCTS["long"][3])),
+    "suspended": SUSPENDED,
+    "suspended_no_paper": on(SUSPENDED, receipt=Receipt("print", "{}", "j1", outcome="failed")),
+    "prompt_too_large": on(FULL, prompt=core.NotPossible("suspend_too_large")),
+    "prompt_recall_taken": on(IDLE, prompt=core.NotPossible("recall_taken")),
+    "prompt_recalled": on(FULL, prompt=core.Recalled((CHANGED, core.Change(PRODUCTS["rye"][3], 2295, 2495)), 1)),
     "contrast_staff_menu": on(FULL, attendant=STAFF, waiting=WAITING, prompt=core.AttendantMenu(), contrast="high"),
     "contrast_attract": on(IDLE, contrast="high"),
     "contrast_basket": on(FULL, contrast="high"),

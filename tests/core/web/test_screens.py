@@ -51,7 +51,7 @@ def test_the_samples_show_every_screen_and_every_prompt() -> None:
     screens = {found for frame in frames for found in re.findall(r'data-screen="(\w+)"', frame)}
     prompts = {found for frame in frames for found in re.findall(r'data-prompt="(\w+)"', frame)}
     assert screens == set(get_args(Screen))
-    assert len(prompts) == 12
+    assert len(prompts) == 14
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -74,7 +74,9 @@ OFFERS: dict[str, set[str]] = {
     "scan": {"cancel"},
     "basket": {"pay", "remove", "cancel"},
     "pay": {"card", "back", "cancel"},
-    "pay_no_card": {"back", "cancel"},
+    "pay_no_card": {"back", "cancel", "suspend"},
+    "suspended": {"finish"},
+    "staff_menu": {"pay", "remove", "close_prompt", "leave", "cancel", "suspend"},
     "card_connecting": set(),
     "card_present": {"back"},
     "card_authorising": set(),
