@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from kiosk.core import effects as do
 from kiosk.core import events as on
-from kiosk.core.checkout import is_recorded, step
+from kiosk.core.checkout import durable_part, is_recorded, step
 from kiosk.core.closing import sealed
 from kiosk.core.entry import entry
 from kiosk.core.state import Catalogue, DeviceHealth, Health, Shop, State
@@ -161,7 +161,9 @@ class Lane:
         self.todo.clear()
         self.timers.clear()
         self.reversal = None
-        self.state = self._from_journal()
+        known, self.state = self.state, self._from_journal()
+        same = durable_part(known) == durable_part(self.state)
+        checks.require(same, "lost", f"a restart knows {durable_part(self.state)}, and it was {durable_part(known)}")
         self.take(on.Restarted("model", SHOP))
 
     def _from_journal(self) -> State:

@@ -49,7 +49,7 @@ class People:
         part = last_paid(sale)
         if draw < 0.1 and self.walk.faulty:
             self._scan()
-        elif draw < 0.2:
+        elif draw < (0.15 if part is None else 0.5):
             endings: tuple[Ending, ...] = ("cancelled", "abandoned")
             ending = self.walk.rng.choice(endings)
             if part is None:
