@@ -1,5 +1,6 @@
 """Cards that pay only a part, and parts that are given back: the line cut at every message, terminals that refuse."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -8,14 +9,27 @@ from kiosk.core import events as on
 from kiosk.core.state import State
 from kiosk.lane import port
 from kiosk.records.sale import Sale
-from tests.system.payment.shop import PRICE_MINOR, Shop, numbers_are_whole
-from tests.system.payment.till import HouseTill, asks_for_card, leaves, moves_on, pays, ready, shows_basket, stage_is
+from tests.system.payment.shop import PRICE_MINOR, Shop, numbers_are_whole, until
+from tests.system.payment.till import (
+    HouseTill,
+    KillableTill,
+    Till,
+    asks_for_card,
+    leaves,
+    moves_on,
+    pays,
+    ready,
+    shows_basket,
+    stage_is,
+)
 
 pytestmark = pytest.mark.system
 
 PART_MINOR = 1000
 STAFF = on.AttendantIdentified("a1", ("payments",))
 MESSAGES = {"in": 6, "out": 6}
+MOMENTS_S = (0.0, 0.004, 0.01, 0.03)
+"""After the customer gave up. A whole reversal takes about 20 ms."""
 
 
 @pytest.fixture(params=["status_final", "print_final"])
@@ -25,7 +39,7 @@ def shop(request: pytest.FixtureRequest) -> Iterator[Shop]:
         yield shop
 
 
-def pays_a_part(shop: Shop, till: HouseTill) -> None:
+def pays_a_part(shop: Shop, till: Till) -> None:
     shows_basket(till, shop.scan)
     with shop.customers("part"):
         asks_for_card(till)
@@ -33,7 +47,7 @@ def pays_a_part(shop: Shop, till: HouseTill) -> None:
     assert shop.amounts()[-1] == PART_MINOR
 
 
-def gives_up(till: HouseTill) -> State:
+def gives_up(till: Till) -> State:
     """Cancels, to the end of the sale or to the doubt that is left to staff."""
     moves_on(till, ready)
     till.post(port.Cancel())
@@ -45,12 +59,27 @@ def is_manual(state: State) -> bool:
     return state.payment is not None and state.payment.phase == "manual"
 
 
-def resolve(till: HouseTill, *, charged: bool) -> None:
+def resolve(till: Till, *, charged: bool) -> None:
     """An attendant is there, sees the evidence, and says how it ended."""
-    till.house.lane.post(STAFF)
+    till.post(STAFF)
     till.post(port.Resolve("yes" if charged else "no"))
     till.post(port.ResolveConfirmed())
     moves_on(till, lambda state: not is_manual(state))
+
+
+def settle(shop: Shop, till: Till) -> None:
+    """From wherever the lane is to the end of the sale that is given up. Staff look at the terminal's ledger."""
+    for _ in range(4):
+        state = moves_on(till, lambda state: state.sale is None or is_manual(state) or state.stage == "choosing")
+        if state.sale is None:
+            return
+        if not is_manual(state):
+            gives_up(till)
+            continue
+        moves_on(till, ready)
+        until(lambda: shop.terminal.display == "Ready", "the terminal is done")
+        resolve(till, charged=shop.amounts() != [])
+    pytest.fail(f"not given up: {till.state()}")
 
 
 def last(shop: Shop) -> Sale:
@@ -104,12 +133,7 @@ def test_a_cut_line_gives_back_once_or_brings_staff(shop: Shop, unacknowledged: 
             state = gives_up(till)
             shop.fault(None)
             ends.add(is_manual(state))
-            if is_manual(state):
-                moves_on(till, ready)
-                charged = shop.amounts() != []
-                resolve(till, charged=charged)
-                if charged:
-                    assert gives_up(till).sale is None
+            settle(shop, till)
             assert shop.amounts() == [], (direction, message)
             assert last(shop).state == "cancelled"
         shows_basket(till, shop.scan)
@@ -118,6 +142,41 @@ def test_a_cut_line_gives_back_once_or_brings_staff(shop: Shop, unacknowledged: 
     assert ends == {True, False}, "no cut had any effect, or every one"
     shop.verify_journal()
     numbers_are_whole(shop.sealed())
+
+
+@pytest.mark.parametrize("unacknowledged", ["stands", "reverses"])
+def test_the_daemon_killed_while_it_gives_back(shop: Shop, unacknowledged: str) -> None:
+    shop.profile(unacknowledged=unacknowledged)
+    with HouseTill(shop.lane) as till:
+        for moment_s in MOMENTS_S:
+            pays_a_part(shop, till)
+            moves_on(till, ready)
+            till.post(port.CancelConfirmed())
+            time.sleep(moment_s)
+            shop.kill_hal()
+            shop.start_hal()
+            settle(shop, till)
+            assert shop.amounts() == []
+            assert last(shop).state == "cancelled"
+
+
+@pytest.mark.parametrize("unacknowledged", ["stands", "reverses"])
+def test_the_lane_killed_while_it_gives_back(shop: Shop, unacknowledged: str) -> None:
+    shop.profile(unacknowledged=unacknowledged)
+    till = KillableTill(shop.lane)
+    try:
+        for moment_s in MOMENTS_S:
+            pays_a_part(shop, till)
+            moves_on(till, ready)
+            till.post(port.CancelConfirmed())
+            time.sleep(moment_s)
+            till.kill()
+            till = KillableTill(shop.lane)
+            settle(shop, till)
+            assert shop.amounts() == []
+            assert last(shop).state == "cancelled"
+    finally:
+        till.kill()
 
 
 def test_a_part_whose_result_was_lost_counts_as_what_the_terminal_tells(shop: Shop) -> None:
