@@ -3,11 +3,12 @@ PYTHON := /usr/bin/python3
 BIN := .venv/bin
 SHELL := /bin/bash
 
-.PHONY: help run test check bench lock setup setup-test clean
+.PHONY: help run test torture check bench lock setup setup-test clean
 
 help:
 	@echo "make run     set up what is missing, then run a whole lane with virtual devices on this machine"
 	@echo "make test    set up what is missing, then run every test"
+	@echo "make torture every proof that nothing is lost or doubled, long; ARGS=\"kill power --quick\" for some of it"
 	@echo "make check   everything static: format, lint, types, import rule, shell, units"
 	@echo "make bench   timings, each as a ratio against a baseline of the same run"
 	@echo "make lock    renew requirements/lock.txt from pyproject.toml"
@@ -42,6 +43,9 @@ setup-test: setup
 
 test: setup-test
 	@$(BIN)/python -m pytest $(ARGS)
+
+torture: setup-test
+	@$(BIN)/python -m tests.torture $(ARGS)
 
 bench: setup-test
 	@$(BIN)/python -m tests.bench $(ARGS)

@@ -60,7 +60,8 @@ def publish(store: Store, keys: Keys, clock: Clock, shop: str, products: Iterabl
     """Write the products file, then the version. Blocks on disk and database. Raises BadCatalogue, BadShop, Busy."""
     count, size, digest = _write_products(folder(store), products)
     now = clock()
-    with store.write() as connection:
+
+    def number(connection: sa.Connection) -> Manifest:
         shop_id = ensure_shop(connection, shop, now)
         table = schema.catalogues
         last = connection.scalar(sa.select(sa.func.max(table.c.sequence)).where(table.c.shop == shop_id)) or 0
@@ -88,7 +89,9 @@ def publish(store: Store, keys: Keys, clock: Clock, shop: str, products: Iterabl
                 manifest=msgspec.json.encode(manifest).decode(),
             )
         )
-    return manifest
+        return manifest
+
+    return store.run(number)
 
 
 def folder(store: Store) -> Path:

@@ -17,6 +17,7 @@ from cloud.keys import Keys, token_hash
 from cloud.store import Store
 from kiosk.records.identity import BadIdentity, Enrolment, EnrolmentRequest, check_proof, raw_public, unb64
 from kiosk.records.journal import GENESIS
+from kiosk.records.lifecycle import MAX_EPOCH
 
 _MAX_TOKEN_CHARS = 64
 
@@ -39,20 +40,25 @@ def enrol(store: Store, keys: Keys, clock: Clock, tenant: str, address: str, req
     except BadIdentity as error:
         raise Refused(403, "bad_proof", str(error)) from None
     identity = _canonical_key(request.identity_key)
-    with store.write() as connection:
-        row = connection.execute(
-            sa.select(schema.tokens).where(schema.tokens.c.hash == token_hash(request.token)).with_for_update()
-        ).one_or_none()
-        if row is None:
-            raise Refused(403, "unknown_token", "this token is not known here; ask for a new one")
-        if row.answer is not None:
-            if row.identity_key != identity:
-                raise Refused(403, "token_used", "this token was used by another device; ask for a new one")
-            answer = msgspec.json.decode(row.answer, type=Enrolment)
-            return msgspec.structs.replace(answer, device_token=keys.device_token(answer.dev))
-        if row.expires_ms <= clock():
-            raise Refused(403, "token_expired", "this token has expired; ask for a new one")
-        return _admit(connection, keys, clock(), tenant, address, identity, row)
+    return store.run(lambda connection: _spend(connection, keys, clock(), tenant, address, identity, request))
+
+
+def _spend(
+    connection: sa.Connection, keys: Keys, now: int, tenant: str, address: str, identity: str, request: EnrolmentRequest
+) -> Enrolment:
+    row = connection.execute(
+        sa.select(schema.tokens).where(schema.tokens.c.hash == token_hash(request.token)).with_for_update()
+    ).one_or_none()
+    if row is None:
+        raise Refused(403, "unknown_token", "this token is not known here; ask for a new one")
+    if row.answer is not None:
+        if row.identity_key != identity:
+            raise Refused(403, "token_used", "this token was used by another device; ask for a new one")
+        answer = msgspec.json.decode(row.answer, type=Enrolment)
+        return msgspec.structs.replace(answer, device_token=keys.device_token(answer.dev))
+    if row.expires_ms <= now:
+        raise Refused(403, "token_expired", "this token has expired; ask for a new one")
+    return _admit(connection, keys, now, tenant, address, identity, row, request.last_ep)
 
 
 def _canonical_key(spki_base64: str) -> str:
@@ -73,10 +79,11 @@ def _admit(
     address: str,
     identity: str,
     token: "sa.Row[tuple[object, ...]]",
+    last_ep: int,
 ) -> Enrolment:
     dev = "d" + hashlib.sha256(identity.encode()).hexdigest()[:16]
     _check_not_revoked(connection, dev)
-    ep, sale_no, receipt_no = _advance_register(connection, str(token.shop), str(token.reg), dev, now)
+    ep, sale_no, receipt_no = _advance_register(connection, str(token.shop), str(token.reg), dev, last_ep, now)
     _put_kiosk(connection, keys, dev, identity, token, now)
     connection.execute(
         schema.epochs.insert().values(
@@ -120,13 +127,16 @@ def _check_not_revoked(connection: sa.Connection, dev: str) -> None:
         raise Refused(403, "revoked", "this device's identity is revoked; it needs a new identity key")
 
 
-def _advance_register(connection: sa.Connection, shop: str, reg: str, dev: str, now: int) -> tuple[int, int, int]:
+def _advance_register(
+    connection: sa.Connection, shop: str, reg: str, dev: str, last_ep: int, now: int
+) -> tuple[int, int, int]:
     """The new epoch, and the last sale and receipt numbers known. Fences what stood at the register before."""
     table = schema.registers
     here = sa.and_(table.c.shop == shop, table.c.reg == reg)
     row = connection.execute(sa.select(table).where(here).with_for_update()).one_or_none()
     # A device that moves between registers must never get an epoch number twice.
     own = connection.scalar(sa.select(sa.func.max(schema.epochs.c.ep)).where(schema.epochs.c.dev == dev)) or 0
+    own = max(own, min(last_ep, MAX_EPOCH // 2))
     if row is None:
         connection.execute(
             table.insert().values(shop=shop, reg=reg, last_ep=own + 1, last_sale_no=0, last_receipt_no=0)

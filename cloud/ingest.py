@@ -8,7 +8,9 @@ its place is decided in one transaction that holds the epoch. Per (dev, ep, seq)
 | follows the head, or overlaps it with equals | 200, the new head counter-signed                          |
 | begins after the head                        | 409 gap, the head                                         |
 | another record at a known place              | 409 fork, the head; kept in quarantine, alarm             |
-| of an epoch that was replaced                | 410 stale_epoch, the head; kept in quarantine, alarm      |
+| new, of an epoch that was replaced           | 410 stale_epoch, the head; kept in quarantine, alarm      |
+| follows a damaged range, with its gap record | 200; the range is kept apart, alarm (`cloud.gaps`)        |
+| the first of an epoch that the lane began    | see `cloud.provisional`                                   |
 | chain or signature does not hold             | 422, nothing kept                                         |
 """
 
@@ -17,14 +19,15 @@ from dataclasses import dataclass, field
 import msgspec
 import sqlalchemy as sa
 
-from cloud import projection, schema
+from cloud import bulk, gaps, journal_keys, projection, provisional, schema
 from cloud.alarms import raise_alarm
 from cloud.clock import Clock
 from cloud.devices import Device
 from cloud.enrolment import identity_key
 from cloud.keys import Keys
 from cloud.store import Store
-from kiosk.records.identity import Acknowledgement, BadIdentity, KeyCertificate, acknowledge, check_certificate
+from kiosk.records.gap import BadGap, Gap
+from kiosk.records.identity import Acknowledgement, BadIdentity, KeyCertificate, check_certificate
 from kiosk.records.journal import VERSION, BadRecord, Head, check_signature, decode, leaf_hash
 from kiosk.records.segment import SignedSegment
 
@@ -95,8 +98,8 @@ def interpret(data: bytes, shop: str, reg: str, received_ms: int) -> Reading:
     try:
         record = decode(data)
     except BadRecord as error:
-        return Reading(problem=f"{error.kind}: {error}")
-    typ = record.typ[:80]
+        return Reading(problem=_text(f"{error.kind}: {error}"))
+    typ = _text(record.typ[:80])
     if record.v != VERSION:
         return Reading(typ, f"version: the record is of version {record.v}, this backend reads {VERSION}")
     try:
@@ -106,43 +109,72 @@ def interpret(data: bytes, shop: str, reg: str, received_ms: int) -> Reading:
             return Reading(typ, tzo=record.tzo)
         sale = projection.read_sale(record)
     except projection.Unreadable as error:
-        return Reading(typ, f"unreadable: {error}", tzo=record.tzo)
+        return Reading(typ, _text(f"unreadable: {error}"), tzo=record.tzo)
     rows = projection.rows(record, sale, shop, reg, received_ms)
     counts = record.mode == "live"
     return Reading(typ, None, rows, record.tzo, sale.sale_no if counts else 0, sale.receipt_no if counts else 0)
 
 
+def _text(said: str) -> str:
+    """PostgreSQL takes no NUL in text."""
+    return said[:500].replace("\x00", "\ufffd")
+
+
 def ingest(store: Store, keys: Keys, clock: Clock, device: Device, ep: int, segment: SignedSegment) -> Acknowledgement:
     """Append what is new and answer the head. Blocks on the database. Raises Rejected, Busy."""
     entries = chain(device.dev, ep, segment)
-    certificate = _certificate(store, device, ep, segment.header.certificate)
+    certificate = _certificate(store, device, ep, segment)
+    identity = identity_key(device.identity_key)
     try:
-        key = check_certificate(certificate, identity_key(device.identity_key))
-        check_signature(key, entries[-1].hash, segment.signature)
+        gap = gaps.checked(device, identity, ep, segment)
+        change = _signed(store, device, ep, segment, entries[-1], certificate)
     except BadIdentity as error:
         raise Rejected(422, "bad_certificate", str(error)) from None
+    except BadGap as error:
+        raise Rejected(422, "bad_gap", str(error)) from None
     except BadRecord as error:
         raise Rejected(422, error.kind, str(error)) from None
-    with store.write() as connection:
-        upload = _Upload(connection, keys, clock(), device, ep, segment, entries)
-        outcome = upload.place(certificate)
+    outcome = store.run(
+        lambda connection: _Upload(connection, keys, clock(), device, ep, segment, entries, gap, change).place(
+            certificate
+        )
+    )
     if isinstance(outcome, Rejected):  # raised only now, so that the quarantine is committed
         raise outcome
     return outcome
 
 
-def _certificate(store: Store, device: Device, ep: int, sent: KeyCertificate | None) -> KeyCertificate:
+def _signed(
+    store: Store, device: Device, ep: int, segment: SignedSegment, last: Entry, first: KeyCertificate
+) -> journal_keys.Change | None:
+    """Check the head signature by the key of that place. Returns the key change that the segment brings. Raises
+    BadIdentity, BadRecord."""
+    identity = identity_key(device.identity_key)
+    check_certificate(first, identity)
+    with store.read() as connection:
+        certificate = journal_keys.at(connection, device.dev, ep, last.seq, first)
+    try:
+        check_signature(check_certificate(certificate, identity), last.hash, segment.signature)
+    except BadRecord:
+        following = journal_keys.after_gap(segment, identity, last.hash, ep)
+        if following is None:
+            raise
+        return journal_keys.Change(segment.header.first_seq, following)
+    return journal_keys.named(segment.records, segment.header.first_seq, identity)
+
+
+def _certificate(store: Store, device: Device, ep: int, segment: SignedSegment) -> KeyCertificate:
     """The first certificate of an epoch is kept; a different key for the same epoch is refused."""
-    table = schema.epochs
+    table, sent = schema.epochs, segment.header.certificate
     with store.read() as connection:
         row = connection.execute(
             sa.select(table.c.certificate).where(table.c.dev == device.dev, table.c.ep == ep)
         ).one_or_none()
-    if row is None:
+    if row is None and (sent is None or provisional.begun(ep, segment) is None):
         raise Rejected(404, "unknown_epoch", f"epoch {ep} was never granted to this device")
     if sent is not None and (sent.dev, sent.ep) != (device.dev, ep):
         raise Rejected(422, "bad_certificate", "the certificate is of another device or epoch")
-    if row.certificate is None:
+    if row is None or row.certificate is None:
         if sent is None:
             raise Rejected(422, "certificate_needed", "the first segment of an epoch brings the key's certificate")
         return sent
@@ -166,69 +198,86 @@ class _Upload:
     ep: int
     segment: SignedSegment
     entries: list[Entry]
+    gap: Gap | None
+    change: journal_keys.Change | None
 
     def place(self, certificate: KeyCertificate) -> Acknowledgement | Rejected:
         dev, table = self.device.dev, schema.epochs
         here = sa.and_(table.c.dev == dev, table.c.ep == self.ep)
-        row = self.connection.execute(sa.select(table).where(here).with_for_update()).one()
-        head = acknowledge(self.keys.cosign, Head(dev, self.ep, row.hwm, row.hash))
+        row = self.connection.execute(sa.select(table).where(here).with_for_update()).one_or_none()
+        if row is None:
+            told = provisional.begun(self.ep, self.segment)
+            assert told is not None
+            try:
+                provisional.admit(self.connection, self.now_ms, self.device, self.ep, told)
+            except provisional.NotAdmitted as error:
+                self._quarantine(self.entries, error.kind, str(error))
+                return Rejected(410, error.kind, str(error))
+            row = self.connection.execute(sa.select(table).where(here).with_for_update()).one()
+        head = self.keys.acknowledge(Head(dev, self.ep, row.hwm, row.hash))
         first, last = self.segment.header.first_seq, self.segment.last_seq
         if row.certificate is not None and _key(row.certificate) != certificate.key:
             return Rejected(422, "bad_certificate", "another journal key is certified for this epoch already")
-        if row.state != "open":
+        if row.state != "open" and (last > row.hwm or self._first_difference(row.hwm) is not None):
             late = [entry for entry in self.entries if entry.seq > row.hwm]
             self._quarantine(late, "stale_epoch", f"epoch {self.ep} was replaced, and still sends records")
+            if late and provisional.second_copy(self.connection, dev, self.ep, last):
+                text = f"another copy of the device still sends records of epoch {self.ep}"
+                raise_alarm(self.connection, self.now_ms, dev, "cloned", self.ep, late[0].seq, text)
             return Rejected(410, "stale_epoch", f"epoch {self.ep} was replaced by a newer one", head)
-        if first > row.hwm + 1:
+        if first > row.hwm + 1 and not (self.gap is not None and self.gap.first <= row.hwm + 1):
             return Rejected(409, "gap", f"the segment begins at {first}; record {row.hwm + 1} is next", head)
         differing = self._first_difference(row.hwm)
         if differing is not None:
             branch = [entry for entry in self.entries if entry.seq >= differing]
             self._quarantine(branch, "fork", f"another history was sent from record {differing} on")
             return Rejected(409, "fork", f"record {differing} is another one than the one held here", head)
+        if self.gap is not None and self.segment.header.gap is not None:
+            gaps.keep(self.connection, self.now_ms, dev, self.gap, self.segment.header.gap, row.hwm)
         if last <= row.hwm:
             return head
+        if self.change is not None:
+            journal_keys.keep(self.connection, dev, self.ep, self.change)
         new = [entry for entry in self.entries if entry.seq > row.hwm]
         self._append(new, row.shop, row.reg, row.uninterpreted, certificate)
-        return acknowledge(self.keys.cosign, Head(dev, self.ep, last, new[-1].hash))
+        gaps.tell(self.connection, self.now_ms, dev, [entry.data for entry in new])
+        return self.keys.acknowledge(Head(dev, self.ep, last, new[-1].hash))
 
     def _first_difference(self, hwm: int) -> int | None:
         """The first place where the segment disagrees with what is held. The record before it is held to `prev`."""
-        first = self.segment.header.first_seq
-        claimed = {first - 1: self.segment.header.prev} | {e.seq: e.hash for e in self.entries if e.seq <= hwm}
+        first, begin = self.segment.header.first_seq, self.segment.header.first_seq - 1
+        claimed = {e.seq: e.hash for e in self.entries if e.seq <= hwm}
+        if self.gap is None:
+            claimed[begin] = self.segment.header.prev
+        else:
+            begin = self.gap.first - 1
         table = schema.records
         rows = self.connection.execute(
             sa.select(table.c.seq, table.c.hash).where(
                 table.c.dev == self.device.dev,
                 table.c.ep == self.ep,
-                table.c.seq.between(first - 1, min(hwm, self.segment.last_seq)),
+                table.c.seq.between(begin, min(hwm, self.segment.last_seq)),
             )
         )
-        held = {row.seq: row.hash for row in rows} | {0: "0" * 64}
-        different = [seq for seq, digest in claimed.items() if held[seq] != digest]
+        held = {0: "0" * 64} | gaps.ends(self.connection, self.device.dev, self.ep)
+        held |= {row.seq: row.hash for row in rows}
+        if self.gap is not None and gaps.contradiction(self.gap, held, hwm):
+            return first
+        different = [seq for seq, digest in claimed.items() if held.get(seq) != digest]
         return max(min(different), first) if different else None
 
     def _append(self, new: list[Entry], shop: str, reg: str, unknown: int, certificate: KeyCertificate) -> None:
         dev, connection = self.device.dev, self.connection
         readings = [interpret(entry.data, shop, reg, self.now_ms) for entry in new]
-        connection.execute(
-            schema.records.insert(),
+        bulk.insert(
+            connection,
+            schema.records,
             [
-                {
-                    "dev": dev,
-                    "ep": self.ep,
-                    "seq": entry.seq,
-                    "hash": entry.hash,
-                    "typ": reading.typ.replace("\x00", "\ufffd"),
-                    "received_ms": self.now_ms,
-                    "problem": reading.problem.replace("\x00", "\ufffd")[:500] if reading.problem else None,
-                    "data": entry.data,
-                }
+                (dev, self.ep, entry.seq, entry.hash, reading.typ, self.now_ms, reading.problem, entry.data)
                 for entry, reading in zip(new, readings, strict=True)
             ],
         )
-        for reading in readings:
-            projection.insert(connection, reading.rows)
+        projection.insert(connection, projection.merged(reading.rows for reading in readings))
         connection.execute(
             schema.signatures.insert().values(dev=dev, ep=self.ep, seq=new[-1].seq, signature=self.segment.signature)
         )

@@ -9,8 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from kiosk.records.identity import MAX_CHANGES, Acknowledgement, CosignChange, acknowledge, change_cosign, raw_public
+from kiosk.records.journal import Head
+
+_CHANGES, _FOLLOWING = "cosign-changes.json", "cosign.next.key"
 
 
 class BadKey(ValueError):
@@ -19,11 +25,16 @@ class BadKey(ValueError):
 
 @dataclass(frozen=True)
 class Keys:
-    """`cosign` counter-signs journal heads, `release` signs catalogue versions."""
+    """`cosign` counter-signs journal heads, `release` signs catalogues. `changes`: how the first counter-signing
+    key became this one; they go with every answer, for a lane that has pinned an earlier one."""
 
     cosign: Ed25519PrivateKey
     release: Ed25519PrivateKey
     _token_secret: bytes
+    changes: tuple[CosignChange, ...] = ()
+
+    def acknowledge(self, head: Head) -> Acknowledgement:
+        return acknowledge(self.cosign, head, self.changes)
 
     def device_token(self, dev: str) -> str:
         """The bearer token of a device: derived, so that a lost enrolment answer can be given again though only the
@@ -39,12 +50,54 @@ def token_hash(token: str) -> str:
 def load_or_make(folder: Path) -> Keys:
     """Blocks on the disk. Raises BadKey, OSError."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    changes = _changes(folder)
     cosign = _ed25519(folder / "cosign.key")
+    if changes and changes[-1].new != raw_public(cosign):
+        raise BadKey(f"{folder / 'cosign.key'}: is not the key that {folder / _CHANGES} leads to")
     release = _ed25519(folder / "release.key")
     secret = _kept(folder / "token.secret", lambda: secrets.token_bytes(32))
     if len(secret) != 32:
         raise BadKey(f"{folder / 'token.secret'}: has {len(secret)} bytes, expected 32")
-    return Keys(cosign, release, secret)
+    return Keys(cosign, release, secret, changes)
+
+
+def rotate_cosign(folder: Path) -> CosignChange:
+    """A new counter-signing key, cross-signed with the present one. A running server takes it at its next start.
+    Blocks on the disk. Raises BadKey, OSError.
+
+    A crash in the middle leaves the change done or not begun: what the list of changes says is brought to its end by
+    the next one who loads the keys.
+    """
+    keys = load_or_make(folder)
+    if len(keys.changes) >= MAX_CHANGES:
+        raise BadKey(f"{folder / _CHANGES}: holds {MAX_CHANGES} changes, which is all that a lane follows")
+    following = folder / _FOLLOWING
+    following.unlink(missing_ok=True)
+    change = change_cosign(keys.cosign, _ed25519(following))
+    changes = [*keys.changes, change]
+    temporary = folder / f".{_CHANGES}.{secrets.token_hex(4)}"
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(changes), indent=1) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(folder / _CHANGES)
+    sync_folder(folder)
+    _changes(folder)
+    return change
+
+
+def _changes(folder: Path) -> tuple[CosignChange, ...]:
+    path, following = folder / _CHANGES, folder / _FOLLOWING
+    if not path.exists():
+        return ()
+    try:
+        changes = msgspec.json.decode(path.read_bytes(), type=tuple[CosignChange, ...])
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise BadKey(f"{path}: is no list of key changes: {error}") from None
+    if following.exists() and changes and changes[-1].new == raw_public(_ed25519(following)):
+        following.rename(folder / "cosign.key")
+        sync_folder(folder)
+    return changes
 
 
 def _ed25519(path: Path) -> Ed25519PrivateKey:

@@ -3,6 +3,7 @@
 What cannot be read as a sale by this version is left as it is and counted; a newer version's rebuild may read it.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,14 +11,19 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from cloud import schema
+from cloud import bulk, schema
 from kiosk.records.journal import Record
-from kiosk.records.sale import Line, Sale
+from kiosk.records.sale import CardReferences, Line, Sale, Tender
 
 SALE_CLOSED = "sale.closed"
 RECEIPT_ISSUED = "receipt.issued"
-Rows = dict[sa.Table, list[dict[str, Any]]]
+Rows = dict[sa.Table, list[bulk.Row]]
+"""Per table, in the order of its columns."""
 _MAX_EPOCH_MS = 253_402_300_799_000
+_MAX_INTEGER = 2**63 - 1
+# It is looked up by an index, whose entries PostgreSQL bounds at 2.7 kB.
+_MAX_SALE_ID_CHARS = 200
+_NO_CARD = CardReferences("", "", "", "", "", "", "")
 
 
 class Unreadable(ValueError):
@@ -52,42 +58,38 @@ def english(names: dict[str, str]) -> str:
 
 def rows(record: Record, sale: Sale, shop: str, reg: str, received_ms: int) -> Rows:
     """All rows of one sale. `shop` and `reg` are what the backend granted, not what the record claims."""
-    place: dict[str, Any] = {"dev": record.dev, "ep": record.ep, "seq": record.seq}
+    place = record.dev, record.ep, record.seq
     closed_ms = sale.closed_wall_ms or record.wall_ms
-    head = place | {
-        "shop": shop,
-        "reg": reg,
-        "mode": record.mode,
-        "sale_id": sale.sale_id,
-        "sale_no": sale.sale_no,
-        "kind": sale.kind,
-        "receipt_series": sale.receipt_series,
-        "receipt_no": sale.receipt_no,
-        "currency": sale.currency.code,
-        "exponent": min(max(sale.currency.exponent, 0), 9),
-        "language": sale.language,
-        "total_minor": sale.total_minor,
-        "tax_minor": sum(tax.tax_minor for tax in sale.taxes),
-        "items": _items(sale),
-        "closed_ms": closed_ms,
-        "tzo": record.tzo,
-        "local_day": local_day(closed_ms, record.tzo),
-        "received_ms": received_ms,
-    }
-    found: Rows = {
-        schema.sales: [head],
-        schema.sale_lines: [place | {"n": n} | _line(line) for n, line in enumerate(sale.lines)],
+    head = (
+        *place,
+        shop,
+        reg,
+        record.mode,
+        sale.sale_id,
+        sale.sale_no,
+        sale.kind,
+        sale.receipt_series,
+        sale.receipt_no,
+        sale.currency.code,
+        min(max(sale.currency.exponent, 0), 9),
+        sale.language,
+        sale.total_minor,
+        _bounded(sum(tax.tax_minor for tax in sale.taxes)),
+        _bounded(_items(sale)),
+        closed_ms,
+        record.tzo,
+        local_day(closed_ms, record.tzo),
+        received_ms,
+    )
+    return {
+        schema.sales: [_storable(head)],
+        schema.sale_lines: [_storable((*place, n, *_line(line))) for n, line in enumerate(sale.lines)],
         schema.sale_taxes: [
-            place | {"n": n} | {name: getattr(tax, name) for name in _TAX} for n, tax in enumerate(sale.taxes)
+            _storable((*place, n, tax.category, tax.rate_bp, tax.base_minor, tax.tax_minor, tax.gross_minor))
+            for n, tax in enumerate(sale.taxes)
         ],
-        schema.sale_tenders: [
-            place
-            | {"n": n, "kind": tender.kind, "state": tender.state, "authorised_minor": tender.authorised_minor}
-            | {name: getattr(tender.card, name) if tender.card else "" for name in _CARD}
-            for n, tender in enumerate(sale.tenders)
-        ],
+        schema.sale_tenders: [_storable((*place, n, *_tender(tender))) for n, tender in enumerate(sale.tenders)],
     }
-    return {table: [_storable(row) for row in entries] for table, entries in found.items()}
 
 
 class _Issued(msgspec.Struct):
@@ -102,12 +104,9 @@ def receipt_rows(record: Record) -> Rows:
         issued = msgspec.json.decode(document, type=_Issued)
     except (KeyError, TypeError, msgspec.MsgspecError) as error:
         raise Unreadable(f"{RECEIPT_ISSUED}: {error}") from None
-    place = {"dev": record.dev, "ep": record.ep, "seq": record.seq}
-    return {schema.receipts: [_storable(place | {"sale_id": issued.sale_id, "document": document})]}
-
-
-_TAX = ("category", "rate_bp", "base_minor", "tax_minor", "gross_minor")
-_CARD = ("masked_pan", "scheme", "terminal_id", "trace_no", "receipt_no", "authorisation_code")
+    if len(issued.sale_id) > _MAX_SALE_ID_CHARS:
+        raise Unreadable(f"{RECEIPT_ISSUED}: the sale's id is longer than {_MAX_SALE_ID_CHARS} characters")
+    return {schema.receipts: [_storable((record.dev, record.ep, record.seq, issued.sale_id, document))]}
 
 
 def _items(sale: Sale) -> int:
@@ -120,32 +119,60 @@ def _items(sale: Sale) -> int:
     return total
 
 
-def _line(line: Line) -> dict[str, Any]:
-    return {
-        "kind": line.kind,
-        "code": line.code,
-        "name": english(line.name),
-        "quantity_value": line.quantity.value,
-        "quantity_scale": min(max(line.quantity.scale, 0), 9),
-        "unit": line.quantity.unit,
-        "price_amount": line.price.charged_amount,
-        "price_exponent": min(max(line.price.exponent, 0), 9),
-        "gross_minor": line.gross_minor,
-        "tax_category": line.tax_category,
-        "tax_rate_bp": line.tax_rate_bp,
-        "voids": line.voids,
-    }
+def _line(line: Line) -> bulk.Row:
+    return (
+        line.kind,
+        line.code,
+        english(line.name),
+        line.quantity.value,
+        min(max(line.quantity.scale, 0), 9),
+        line.quantity.unit,
+        line.price.charged_amount,
+        min(max(line.price.exponent, 0), 9),
+        line.gross_minor,
+        line.tax_category,
+        line.tax_rate_bp,
+        line.voids,
+    )
 
 
-def _storable(row: dict[str, Any]) -> dict[str, Any]:
+def _tender(tender: Tender) -> bulk.Row:
+    card = tender.card or _NO_CARD
+    return (
+        tender.kind,
+        tender.state,
+        tender.authorised_minor,
+        card.masked_pan,
+        card.scheme,
+        card.terminal_id,
+        card.trace_no,
+        card.receipt_no,
+        card.authorisation_code,
+    )
+
+
+def _bounded(number: int) -> int:
+    """A sum of what a hostile record holds may be beyond what a column takes."""
+    return min(max(number, -_MAX_INTEGER), _MAX_INTEGER)
+
+
+def _storable(row: bulk.Row) -> bulk.Row:
     """PostgreSQL takes no NUL in text."""
-    return {key: value.replace("\x00", "\ufffd") if isinstance(value, str) else value for key, value in row.items()}
+    return tuple(value.replace("\x00", "\ufffd") if type(value) is str else value for value in row)
+
+
+def merged(many: Iterable[Rows]) -> Rows:
+    """One table's rows of many records together, in their order."""
+    found: Rows = {}
+    for rows in many:
+        for table, entries in rows.items():
+            found.setdefault(table, []).extend(entries)
+    return found
 
 
 def insert(connection: sa.Connection, found: Rows) -> None:
     for table, entries in found.items():
-        if entries:
-            connection.execute(table.insert(), entries)
+        bulk.insert(connection, table, entries)
 
 
 def clear(connection: sa.Connection) -> None:

@@ -142,7 +142,9 @@ _PARTS = (schema.sale_lines, schema.sale_taxes, schema.sale_tenders)
 
 
 def sales_since(store: Store, received_ms: int, place: tuple[str, int, int] = ("", 0, 0)) -> list[Row]:
-    """Sales that came in after (received_ms, dev, ep, seq), oldest first, at most 500."""
+    """Sales that came in after (received_ms, dev, ep, seq), oldest first, at most 500. Raises OverflowError."""
+    if max(map(abs, (received_ms, *place[1:]))) >= 2**63:
+        raise OverflowError("beyond what the database counts to")
     table = schema.sales
     order = (table.c.received_ms, table.c.dev, table.c.ep, table.c.seq)
     later = sa.tuple_(*order) > sa.tuple_(received_ms, *place)

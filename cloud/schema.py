@@ -2,14 +2,19 @@
 
 Times are UTC milliseconds, money is minor units of the named currency. Documents stay JSON text or the exact bytes
 that were received: what is shown is a projection and can be made again from them.
+
+A change here is a new SCHEMA_VERSION and a step in `cloud.migrations`.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import sqlalchemy as sa
 
 metadata = sa.MetaData()
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+# PostgreSQL keeps the journal in so many parts, each with the whole log of its kiosks.
+RECORD_PARTITIONS = 16
 
 
 _Kind = type[sa.Text] | type[sa.BigInteger] | type[sa.LargeBinary]
@@ -67,6 +72,7 @@ kiosks = sa.Table(
     _opt("status", T),
     _col("tzo", N),
     sa.Index("kiosks_identity", "identity_key", unique=True),
+    sa.Index("kiosks_token", "token_hash"),
 )
 
 # `state`: open, or fenced: a newer epoch took the register over. What an epoch was granted for never changes.
@@ -96,7 +102,20 @@ records = sa.Table(
     _col("received_ms", N),
     _opt("problem", T),
     _col("data", B),
+    postgresql_partition_by="HASH (dev)",
 )
+
+
+def partitions(table: str, count: int) -> Iterator[str]:
+    """The statements that make a table's hash partitions on PostgreSQL."""
+    for n in range(count):
+        values = f"FOR VALUES WITH (MODULUS {count}, REMAINDER {n})"
+        yield f"CREATE TABLE {table}_p{n} PARTITION OF {table} {values}"
+
+
+for _statement in partitions("records", RECORD_PARTITIONS):
+    _make = sa.DDL(_statement)  # type: ignore[no-untyped-call]
+    sa.event.listen(records, "after_create", _make.execute_if(dialect="postgresql"))
 
 # The device's own signatures, one per segment: with the chain they prove every record before them.
 signatures = sa.Table(
@@ -119,6 +138,29 @@ quarantine = sa.Table(
     _col("received_ms", N),
     _col("signature", B),
     _col("data", B),
+)
+
+# Ranges of records that are damaged on the lane: it has said so in a signed record, and the chain goes on after them.
+# `after_prev` stands in for the hash of the last of them; `notice`: the gap record with all that verifies it.
+gaps = sa.Table(
+    "gaps",
+    metadata,
+    _col("dev", T, key=True),
+    _col("ep", N, key=True),
+    _col("first_seq", N, key=True),
+    _col("last_seq", N, key=True),
+    _col("after_prev", T),
+    _col("notice", T),
+)
+
+# Journal keys that followed the first one within an epoch.
+journal_keys = sa.Table(
+    "journal_keys",
+    metadata,
+    _col("dev", T, key=True),
+    _col("ep", N, key=True),
+    _col("from_seq", N, key=True),
+    _col("certificate", T),
 )
 
 alarms = sa.Table(

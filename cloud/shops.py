@@ -53,7 +53,8 @@ def new_token(store: Store, clock: Clock, shop: str, reg: str, *, mode: str = "l
         raise BadShop(f"mode {mode!r}; allowed: {', '.join(MODES)}")
     token = "-".join("".join(secrets.choice(_CROCKFORD) for _ in range(5)) for _ in range(4))
     now = clock()
-    with store.write() as connection:
+
+    def keep(connection: sa.Connection) -> None:
         connection.execute(
             schema.tokens.insert().values(
                 hash=token_hash(token),
@@ -64,4 +65,6 @@ def new_token(store: Store, clock: Clock, shop: str, reg: str, *, mode: str = "l
                 expires_ms=now + hours * _HOUR_MS,
             )
         )
+
+    store.run(keep)
     return token

@@ -1,8 +1,8 @@
-"""The database: one writer at a time, any number of readers.
+"""The database behind one door: SQLite with one writer at a time, or PostgreSQL with as many as there are kiosks.
 
-SQLite releases before 3.51.3 can corrupt a WAL when two connections write or checkpoint at the same moment, and the
-interpreter brings its own, older one. So every writing connection is opened, used and closed under one file lock that
-all processes on the same data share, and the readers are opened read-only: they can never checkpoint.
+On SQLite every writing connection is opened, used and closed under one file lock that all processes on the same data
+share (`cloud.engines` says why). On PostgreSQL the rows' own locks order the writers, and what loses against another
+transaction is run again.
 """
 
 import contextlib
@@ -10,29 +10,29 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 
-from cloud import schema
+from cloud import engines, migrations
+from cloud.engines import BadDatabase
 
-_LOCK_TIMEOUT_S = 10.0
+__all__ = ["BadDatabase", "Busy", "Store"]
 _LOCK_STEP_S = 0.005
+_ATTEMPTS = 4
+T = TypeVar("T")
 
 
 class Busy(Exception):
     """The database cannot take a write now; the same request may succeed later."""
 
 
-class BadDatabase(Exception):
-    """The database cannot be used as it is configured, or is none; the text says why and never holds a password."""
-
-
 class Store:
-    """`url`: an SQLAlchemy URL; empty means SQLite in `folder`. Close it at the end. Raises BadDatabase, Busy."""
+    """`url`: of a PostgreSQL database; empty means SQLite in `folder`. To be closed. Raises BadDatabase, Busy."""
 
     def __init__(self, folder: Path, url: str = "") -> None:
         self.folder = folder
@@ -43,37 +43,53 @@ class Store:
         if self._sqlite:
             self._lock_file = os.open(folder / "write.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             path = (folder / "cloud.db").resolve()
-            self._writer = _sqlite_engine(path, read_only=False)
-            self._reader = _sqlite_engine(path, read_only=True)
+            self._writer, self._reader = engines.sqlite(path, read_only=False), engines.sqlite(path, read_only=True)
         else:
-            self._writer = self._reader = _engine(url)
+            self._writer, self._reader = engines.postgresql(url)
         try:
-            with self.write() as connection:
-                schema.metadata.create_all(connection)
-                _stamp(connection)
-        except DatabaseError as error:
-            raise BadDatabase(f"{folder / 'cloud.db' if self._sqlite else 'database'}: {error.orig}") from None
+            self._open()
+        except BaseException:
+            self.close()
+            raise
         if self._sqlite:
             (folder / "cloud.db").chmod(0o600)
 
+    def _open(self) -> None:
+        name = str(self.folder / "cloud.db") if self._sqlite else "database"
+        try:
+            with self.write() as connection:
+                migrations.bring_up(connection)
+        except DatabaseError as error:
+            raise BadDatabase(f"{name}: {error.orig}") from None
+        except migrations.TooNew as error:
+            raise BadDatabase(f"{name}: {error}") from None
+
+    def run(self, work: Callable[[sa.Connection], T]) -> T:
+        """`work` in one transaction; again from its start when it lost against another one. Raises Busy.
+
+        It may run several times, so it touches nothing but the connection.
+        """
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                with self.write() as connection:
+                    return work(connection)
+            except Conflict:
+                continue
+        with self.write() as connection:
+            return work(connection)
+
     @contextlib.contextmanager
     def write(self) -> Iterator[sa.Connection]:
-        """One transaction, committed at the end; blocks up to 10 s for the writer before. Raises Busy."""
-        with self._exclusive():
-            try:
-                with self._writer.begin() as connection:
-                    yield connection
-            except OperationalError as error:
-                raise Busy(f"the database refuses the write: {error.orig}") from error
+        """One transaction, committed at the end; blocks up to 10 s for a lock before. Raises Busy; Conflict, which is
+        Busy too, where running it again at once may do."""
+        with self._exclusive(), _translated("write"), self._writer.begin() as connection:
+            yield connection
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """One consistent view. Raises Busy."""
-        try:
-            with self._reader.begin() as connection:
-                yield connection
-        except OperationalError as error:
-            raise Busy(f"the database refuses the read: {error.orig}") from error
+        with _translated("read"), self._reader.begin() as connection:
+            yield connection
 
     def close(self) -> None:
         self._reader.dispose()
@@ -88,7 +104,7 @@ class Store:
         if not self._sqlite:
             yield
             return
-        if not self._mutex.acquire(timeout=_LOCK_TIMEOUT_S):
+        if not self._mutex.acquire(timeout=engines.LOCK_TIMEOUT_S):
             raise Busy("the database is busy with another write")
         try:
             self._lock_across_processes()
@@ -101,7 +117,7 @@ class Store:
     def _lock_across_processes(self) -> None:
         """flock has no timeout, and a signal is no way out in a thread: hence the short steps."""
         assert self._lock_file is not None
-        deadline = time.monotonic() + _LOCK_TIMEOUT_S
+        deadline = time.monotonic() + engines.LOCK_TIMEOUT_S
         while True:
             try:
                 return fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -111,35 +127,19 @@ class Store:
             time.sleep(_LOCK_STEP_S)
 
 
-def _stamp(connection: sa.Connection) -> None:
-    found = connection.scalar(sa.select(schema.about.c.value).where(schema.about.c.name == "schema"))
-    if found is None:
-        connection.execute(schema.about.insert().values(name="schema", value=str(schema.SCHEMA_VERSION)))
+class Conflict(Busy):
+    """The transaction lost against another one, and left nothing."""
 
 
-def _engine(url: str) -> sa.Engine:
+@contextlib.contextmanager
+def _translated(what: str) -> Iterator[None]:
     try:
-        return sa.create_engine(url, pool_pre_ping=True)
-    except (ArgumentError, ImportError) as error:
-        # Its text may hold the URL, and so the password.
-        known = "nothing (SQLite in `data`), or an SQLAlchemy URL such as postgresql+psycopg://user@host/name"
-        raise BadDatabase(f"database: no driver for this URL ({type(error).__name__}); allowed: {known}") from None
-
-
-def _sqlite_engine(path: Path, *, read_only: bool) -> sa.Engine:
-    query = "mode=ro&uri=true" if read_only else "uri=true"
-    pool: dict[str, Any] = {} if read_only else {"pool_size": 1, "max_overflow": 0}
-    engine = sa.create_engine(f"sqlite:///file:{path}?{query}", **pool, connect_args={"timeout": 10.0})
-
-    @sa.event.listens_for(engine, "connect")
-    def _connected(connection: Any, _: object) -> None:
-        connection.isolation_level = None  # the driver starts no transactions of its own
-        if not read_only:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
-
-    @sa.event.listens_for(engine, "begin")
-    def _begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
-
-    return engine
+        yield
+    except PoolExhausted:
+        raise Busy(f"the database refuses the {what}: every connection is in use") from None
+    except engines.DRIVER_ERRORS as error:
+        if engines.is_conflict(error):
+            raise Conflict("the database let another transaction go first") from error
+        if engines.is_refusal(error):
+            raise Busy(f"the database refuses the {what}: {engines.cause(error)}") from error
+        raise

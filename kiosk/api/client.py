@@ -112,8 +112,14 @@ class LaneClient:
         segment: Segment = (await _answer(call))["segment"]
         return segment
 
-    async def acknowledge(self, *, ep: int, hwm: int, hash: str, cosig: str) -> None:
-        await _answer(self._journal.Acknowledge(ep=ep, hwm=hwm, hash=hash, cosig=cosig))
+    async def acknowledge(self, *, ep: int, hwm: int, hash: str, cosig: str, changes: str) -> None:
+        await _answer(self._journal.Acknowledge(ep=ep, hwm=hwm, hash=hash, cosig=cosig, changes=changes))
+
+    async def forked(self, *, ep: int, hwm: int, hash: str, cosig: str, changes: str) -> None:
+        await _answer(self._journal.Forked(ep=ep, hwm=hwm, hash=hash, cosig=cosig, changes=changes))
+
+    async def told(self, *, ep: int, halt: str, message: str) -> None:
+        await _answer(self._journal.Told(ep=ep, halt=halt, message=message))
 
     async def certificate(self, *, ep: int) -> str:
         """The certificate's JSON text."""

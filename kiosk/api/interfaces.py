@@ -22,10 +22,9 @@ class Refused(TypedVarlinkErrorReply, interface="kassa.lane"):
 
 
 @dataclass(frozen=True)
-class JournalHead:
-    """Where the journal stands. `acked_seq`: the highest record that the backend has counter-signed."""
+class EpochHead:
+    """Where one epoch of the journal stands. `acked_seq`: its highest record that the backend has counter-signed."""
 
-    dev: str
     ep: int
     seq: int
     hash: str
@@ -34,8 +33,28 @@ class JournalHead:
 
 
 @dataclass(frozen=True)
+class JournalHead:
+    """Where the journal stands: all its epochs, oldest first. Records are appended to the last of them only."""
+
+    dev: str
+    epochs: list[EpochHead]
+
+    @property
+    def current(self) -> EpochHead:
+        return self.epochs[-1]
+
+    @property
+    def backlog(self) -> int:
+        """How many records the backend has not yet counter-signed."""
+        return sum(epoch.seq - epoch.acked_seq for epoch in self.epochs)
+
+
+@dataclass(frozen=True)
 class Segment:
-    """Consecutive records, each the exact canonical JSON text. `signature`: base64, of the last one's leaf hash."""
+    """Consecutive records, each the exact canonical JSON text. `signature`: base64, of the last one's leaf hash.
+
+    `gap`: empty, or the JSON text of a `kiosk.records.gap.GapNotice`: the records before `first_seq` are damaged, and
+    `first_seq` is not the one that was asked for."""
 
     dev: str
     ep: int
@@ -43,6 +62,7 @@ class Segment:
     prev: str
     records: list[str]
     signature: str
+    gap: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,6 +75,8 @@ class LaneStatus:
     catalogue: str
     products: int
     software: str
+    upload: str = ""
+    """Why the backend takes no records; empty while it does."""
     settings: str = ""
 
 
@@ -81,9 +103,22 @@ class Journal(VarlinkInterface, name="kassa.lane.Journal"):
         raise NotImplementedError
 
     @varlinkmethod
-    async def Acknowledge(self, *, ep: int, hwm: int, hash: str, cosig: str) -> None:
+    async def Acknowledge(self, *, ep: int, hwm: int, hash: str, cosig: str, changes: str) -> None:
         """Keep the backend's counter-signature. The kiosk verifies it itself against the pinned key and its own
-        record; Refused if it does not hold. Repeated and older ones do no harm."""
+        record; Refused if it does not hold. Repeated and older ones do no harm. `changes`: a JSON list of the
+        counter-signing key's cross-signed changes, `[]` while it is the pinned one."""
+        raise NotImplementedError
+
+    @varlinkmethod
+    async def Forked(self, *, ep: int, hwm: int, hash: str, cosig: str, changes: str) -> None:
+        """The backend has counter-signed another history of this epoch. The kiosk verifies it as in Acknowledge, and
+        Refused means that the journal agrees with it. Otherwise this journal was restored or copied: as soon as no
+        sale is open it goes on in an epoch of its own, which Watch tells of."""
+        raise NotImplementedError
+
+    @varlinkmethod
+    async def Told(self, *, ep: int, halt: str, message: str) -> None:
+        """What stands in the way of the upload of an epoch, in the backend's words; empty when it goes on again."""
         raise NotImplementedError
 
     @varlinkmethod(return_parameter="certificate")

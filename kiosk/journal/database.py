@@ -8,17 +8,18 @@ import ctypes
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
 
 import apsw
 
 from kiosk.journal import wal
-from kiosk.journal.errors import Damaged, WrongJournal
+from kiosk.journal.errors import Damaged, NoJournal, WrongJournal
 
 APPLICATION_ID = 0x4B41534A  # "KASJ"
 SCHEMA_VERSION = 1
-MAX_EPOCH = 2**22 - 1
 _EPOCH_STEP = 2**40
+MAX_SEQ = _EPOCH_STEP - 1
 # One append writes one page to the log; a small one costs less, and most records fit.
 _PAGE_BYTES = 1024
 
@@ -52,6 +53,19 @@ PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
 """
 
+# Where the records lie that say how others are to be read: gaps, key changes, epochs. An index only: what counts is the
+# record itself. Made with the first of them, so that a file which is only looked at stays as it is.
+_LANDMARKS = """
+CREATE TABLE IF NOT EXISTS landmarks (place INTEGER PRIMARY KEY, typ TEXT NOT NULL, certificate TEXT NOT NULL) STRICT;
+CREATE TRIGGER IF NOT EXISTS landmarks_no_update BEFORE UPDATE ON landmarks
+  BEGIN SELECT RAISE(ABORT, 'landmarks are never changed'); END;
+CREATE TRIGGER IF NOT EXISTS landmarks_no_delete BEFORE DELETE ON landmarks
+  BEGIN SELECT RAISE(ABORT, 'landmarks are never deleted'); END;
+CREATE TRIGGER IF NOT EXISTS landmarks_once BEFORE INSERT ON landmarks
+  WHEN EXISTS (SELECT 1 FROM landmarks WHERE place = NEW.place)
+  BEGIN SELECT RAISE(ABORT, 'landmarks are never changed'); END;
+"""
+
 Row = tuple[int, bytes, bytes]
 """seq, exact bytes, signature"""
 
@@ -73,7 +87,7 @@ def wal_path(path: Path) -> Path:
 def check_kind(connection: apsw.Connection, path: Path) -> None:
     """Raises WrongJournal when the open file is something else. A newer schema version is welcome: it only adds."""
     if connection.pragma("application_id") != APPLICATION_ID:
-        raise WrongJournal(f"{path} is not a Kassa journal")
+        raise NoJournal(f"{path} is not a Kassa journal")
 
 
 class Database:
@@ -150,6 +164,35 @@ class Database:
             "INSERT INTO records (place, data, signature) VALUES (?, ?, ?)", (place(ep, seq), data, signature)
         )
 
+    def insert_landmark(
+        self, ep: int, seq: int, data: bytes, signature: bytes, typ: str, certificate: str, *, begins: bool
+    ) -> None:
+        """A record and its landmark in one transaction, durable on return. `begins`: the certificate is of a new
+        epoch."""
+        execute = self._connection.execute
+        execute("BEGIN IMMEDIATE")
+        try:
+            execute(_LANDMARKS)
+            if begins:
+                self.add_certificate(ep, certificate)
+            execute("INSERT INTO landmarks VALUES (?, ?, ?)", (place(ep, seq), typ, certificate))
+            self.insert(ep, seq, data, signature)
+            execute("COMMIT")
+        except apsw.Error:
+            if self._connection.in_transaction:
+                execute("ROLLBACK")
+            raise
+
+    def landmarks(self) -> list[tuple[int, int, str, str]]:
+        """Epoch, number, type, and the certificate of a key change; in order. Raises Damaged."""
+        if not self._connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'landmarks'").get:
+            return []
+        query = "SELECT place, typ, certificate FROM landmarks ORDER BY place"
+        try:
+            return [(*split(int(at)), str(typ), str(text)) for at, typ, text in self._connection.execute(query)]
+        except (ValueError, TypeError) as error:
+            raise Damaged("file", 0, 0, f"its table of landmarks is unreadable: {error}") from None
+
     def find(self, ep: int, seq: int) -> tuple[bytes, bytes] | None:
         row = self._connection.execute(
             "SELECT data, signature FROM records WHERE place = ?", (place(ep, seq),)
@@ -165,6 +208,10 @@ class Database:
 
     def rows(self, ep: int, after_seq: int) -> Iterator[Row]:
         return rows(self._connection, ep, after_seq)
+
+    def range(self, ep: int, first: int, last: int) -> Iterator[Row]:
+        """What is stored from `first` to `last`; records that are missing are passed over."""
+        return takewhile(lambda row: row[0] <= last, self.rows(ep, first - 1))
 
     def last_place(self) -> tuple[int, int]:
         """Epoch and number of the very last record; (0, 0) when there is none."""

@@ -13,6 +13,10 @@ class WrongJournal(JournalError):
     """The file is no journal, or not of this device, epoch or key. Nothing was changed."""
 
 
+class NoJournal(WrongJournal):
+    """The file is no journal at all."""
+
+
 class OutOfService(JournalError):
     """The disk failed. Show a clear screen and stop: nothing may be retried, for pages whose fsync failed may be
     marked clean. Whether the last record is there is known only after a restart."""

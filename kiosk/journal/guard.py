@@ -8,9 +8,9 @@ from pathlib import Path
 import apsw
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from kiosk.journal.database import MAX_EPOCH
-from kiosk.journal.errors import Damaged, Locked, OutOfService, WrongJournal
+from kiosk.journal.errors import Damaged, Locked, NoJournal, OutOfService, WrongJournal
 from kiosk.records.identity import KeyCertificate, raw_public
+from kiosk.records.lifecycle import MAX_EPOCH
 
 # struct flock of the C library: type, whence, start, length, process.
 _FLOCK = struct.Struct("@hhqqi4x")
@@ -66,7 +66,7 @@ def lock_path(path: Path) -> Path:
 def translate(error: BaseException, path: Path) -> None:
     """Foreign errors of opening, in this module's words."""
     if isinstance(error, apsw.NotADBError):
-        raise WrongJournal(f"{path} is not a Kassa journal") from None
+        raise NoJournal(f"{path} is not a Kassa journal") from None
     if isinstance(error, apsw.CorruptError | UnicodeDecodeError):
         raise Damaged("file", 0, 0, f"its pages do not hold together: {error}") from None
     if isinstance(error, apsw.Error | OSError):

@@ -6,7 +6,8 @@ Rules, first to last:
 3. A COMMIT that failed may have happened. Only what a reopened file says counts, and nothing is written twice.
 4. After an input/output error nothing is tried again: the journal is out of service until the process restarts.
 5. On open nothing is repaired and nothing discarded. A transaction that was torn by a power cut is dropped by SQLite
-   itself, and it had never been reported as done; every other fault raises Damaged.
+   itself, and it had never been reported as done; every other fault becomes a record (`kiosk.journal.lifecycle`): of a
+   gap, or of a provisional epoch. Whoever opens without `recovery` gets Damaged instead.
 """
 
 import os
@@ -19,21 +20,23 @@ import apsw
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from kiosk.journal import opening
+from kiosk.journal import lifecycle
 from kiosk.journal.anchor import Anchor
 from kiosk.journal.database import Database
-from kiosk.journal.errors import AppendFailed, Damaged, DiskFull, OutOfService, Refused, WrongJournal
+from kiosk.journal.errors import Damaged, DiskFull, OutOfService, Refused, WrongJournal
+from kiosk.journal.file import opened as opened_file
 from kiosk.journal.guard import check_identity, take_lock, translate
+from kiosk.journal.opening import Opened
 from kiosk.journal.reading import Batch, Reader
+from kiosk.journal.recovery import JournalKey, Recovery
 from kiosk.journal.reserve import Reserve
 from kiosk.journal.stamp import Context, Stamp
+from kiosk.journal.survey import Keys
+from kiosk.journal.writer import Landmark, Writer
 from kiosk.records.canonical import canonical
-from kiosk.records.identity import Acknowledgement, BadIdentity, KeyCertificate, check_acknowledgement
+from kiosk.records.identity import Acknowledgement, BadIdentity, KeyCertificate, changed, check_acknowledgement
 from kiosk.records.journal import GENESIS, SCHEMA, VERSION, Actor, Head, Header, Record, encode, leaf_hash, sign
 
-# Above this the log is carried over inside an append, so that it cannot grow without end on a lane that is never idle.
-_WAL_LIMIT_FRAMES = 3900
-_WAL_IDLE_FRAMES = 256
 _records = msgspec.json.Decoder(Record)
 
 
@@ -43,19 +46,33 @@ class Journal:
     All methods block; `append` for one fdatasync.
     """
 
-    def __init__(self, lock_fd: int, anchor: Anchor, reserve: Reserve, database: Database, opened: opening.Opened):
+    def __init__(
+        self,
+        dev: str,
+        lock_fd: int,
+        database: Database,
+        opened: Opened,
+        anchor: Anchor,
+        reserve: Reserve,
+        stamp: Stamp,
+        context: Context,
+        vfs: str,
+        recovery: Recovery | None,
+    ) -> None:
+        self._dev = dev
         self._lock_fd = lock_fd
-        self._anchor = anchor
-        self._reserve = reserve
-        self._database = database
-        self._vfs = ""
+        self._stamp = stamp
+        self._context = context
+        self._vfs = vfs
+        self._recovery = recovery
         self._heads = opened.heads
         self._acknowledged = opened.acknowledged
-        self._certificates = opened.certificates
+        self.landmarks = opened.landmarks
         self.checked = opened.checked
-        self._failure = ""
-        self._carry_over_at = _WAL_LIMIT_FRAMES
-        self._reader: Reader
+        self._writer = Writer(database, anchor, reserve, vfs, self._reopen)
+        self._reader: Reader | None = None
+        self._ep = 0
+        self._key: JournalKey | None = None
 
     @classmethod
     def open(
@@ -72,10 +89,14 @@ class Journal:
         context: Context,
         reserve: Reserve | None = None,
         vfs: str = "",
+        recovery: Recovery | None = None,
     ) -> Self:
         """Create or open the file at `path` (mode 0600) and verify it; see `kiosk.journal.opening` for how far.
 
-        Raises Locked, WrongJournal, Damaged, OutOfService. `reserve`: another ballast than `PATH-reserve` of 16 MiB.
+        `ep`, `key`: of the enrolment. With `recovery` the journal goes on whatever it finds: with a gap record where
+        records are damaged, in a provisional epoch where the file is not the one that is known. Without, it raises
+        Damaged. Raises Locked, WrongJournal, OutOfService too.
+        `reserve`: another ballast than `PATH-reserve` of 16 MiB.
         """
         check_identity(dev, ep, key, certificate)
         lock_fd = take_lock(path)
@@ -83,12 +104,11 @@ class Journal:
         database: Database | None = None
         try:
             anchor = Anchor(anchor_path)
-            database = Database(path, vfs)
-            opened = opening.inspect(database, dev, cosign_key, anchor.read())
+            database, opened = opened_file(path, vfs, dev, cosign_key, anchor.read(), recovery)
             if reserve is None:
                 reserve = Reserve(path.with_name(path.name + "-reserve"))
-            journal = cls(lock_fd, anchor, reserve, database, opened)
-            journal._begin(ep, key, certificate, cosign_key, stamp, context, vfs)
+            journal = cls(dev, lock_fd, database, opened, anchor, reserve, stamp, context, vfs, recovery)
+            journal._begin(ep, (key, certificate), opened)
         except BaseException as error:
             if database is not None:
                 database.close()
@@ -99,30 +119,57 @@ class Journal:
             raise
         return journal
 
-    def _begin(
-        self,
-        ep: int,
-        key: Ed25519PrivateKey,
-        certificate: KeyCertificate,
-        cosign_key: Ed25519PublicKey,
-        stamp: Stamp,
-        context: Context,
-        vfs: str,
-    ) -> None:
-        self._ep, self._key, self._cosign_key = ep, key, cosign_key
-        self._stamp, self._context, self._vfs = stamp, context, vfs
-        known = self._certificates.get(ep)
-        if known is not None and known.key != certificate.key:
-            raise WrongJournal(f"epoch {ep} of the journal was begun with another key")
-        newest = max(self._certificates, default=0)
-        if newest > ep:
+    def _begin(self, ep: int, key: JournalKey, opened: Opened) -> None:
+        newest = max(self.landmarks.keys, default=0)
+        if opened.departure is None and newest >= ep and self._recovery is not None:
+            ep, key = self._resumed(ep, key, newest, self._recovery)
+        certificate = key[1]
+        known = self.landmarks.keys.get(ep)
+        if newest > ep and opened.departure is None:
             raise WrongJournal(f"the journal is at epoch {newest}; epoch {ep} is over")
-        if known is None:
-            self._database.add_certificate(ep, canonical(certificate).decode())
-            self._certificates[ep] = certificate
-        self._heads.setdefault(ep, Head(certificate.dev, ep, 0, GENESIS))
-        self._dev = certificate.dev
-        self._reader = Reader(self._database.path, self._dev, vfs)
+        if known is not None and known.newest.key != certificate.key:
+            raise WrongJournal(f"epoch {ep} of the journal was begun with another key")
+        if opened.departure is not None and self._recovery is not None:
+            lifecycle.depart(self, self._recovery, opened.departure)
+        else:
+            if known is None:
+                self._writer.database.add_certificate(ep, canonical(certificate).decode())
+            self.enter(ep, key)
+        lifecycle.declare(self, opened.damage)
+        self._reopen()
+
+    def _resumed(self, ep: int, key: JournalKey, newest: int, recovery: Recovery) -> tuple[int, JournalKey]:
+        """The journal may have gone on by itself since the enrolment: to another epoch, or to another key."""
+        if newest > ep and newest not in self.landmarks.provisional:
+            return ep, key
+        public = self.landmarks.keys[newest].newest.key
+        if (newest, public) == (ep, key[1].key):
+            return ep, key
+        found = recovery.ring.find(newest, public)
+        if found is None:
+            raise WrongJournal(f"the key of epoch {newest} of the journal is not there: enrol the lane anew")
+        return newest, found
+
+    def _reopen(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+        self._reader = Reader(self._writer.database.path, self.landmarks, self._dev, self._vfs)
+
+    @property
+    def key(self) -> tuple[int, JournalKey] | None:
+        return None if self._key is None else (self._ep, self._key)
+
+    def leave(self, ep: int) -> None:
+        """The epoch that was entered could not be begun: back to the one before."""
+        self._heads.pop(ep)
+        self.landmarks.keys.pop(ep)
+
+    def enter(self, ep: int, key: JournalKey) -> None:
+        """Sign with this key from the next record on; in a new epoch that record is its first."""
+        self._ep, self._key = ep, key
+        if ep not in self.landmarks.keys:
+            self.landmarks.keys[ep] = Keys(key[1])
+        self._heads.setdefault(ep, Head(self._dev, ep, 0, GENESIS))
 
     # Appending
 
@@ -133,7 +180,16 @@ class Journal:
         Raises AppendFailed or DiskFull (the record is not there), OutOfService (nobody knows until a restart);
         NotCanonical or BadRecord when `body` cannot be a record, with nothing written.
         """
-        self._in_service()
+        return self._append(typ, body, actor, txn, None, finishing=finishing)
+
+    def note(self, typ: str, body: object, landmark: Landmark) -> Head:
+        """Append a record about the journal itself. It may use up the reserve."""
+        return self._append(typ, body, Actor("system", "journal"), None, landmark, finishing=True)
+
+    def _append(
+        self, typ: str, body: object, actor: Actor, txn: str | None, landmark: Landmark | None, *, finishing: bool
+    ) -> Head:
+        self._writer.in_service()
         before, context, moment = self._heads[self._ep], self._context, self._stamp.moment()
         header = Header(
             v=VERSION,
@@ -159,85 +215,46 @@ class Journal:
             prev=before.hash,
         )
         data = encode(header, body)
-        leaf = leaf_hash(data)
-        signature = sign(self._key, leaf)
-        try:
-            self._database.insert(self._ep, header.seq, data, signature)
-        except apsw.Error as error:
-            self._settle(error, header.seq, data, signature, finishing=finishing)
-        head = Head(self._dev, self._ep, header.seq, leaf)
+        head = Head(self._dev, self._ep, header.seq, leaf_hash(data))
+        assert self._key is not None
+        self._writer.write(head, data, sign(self._key[0], head.hash), landmark, finishing=finishing)
         self._heads[self._ep] = head
-        self._anchor.write(head)
-        if self._database.wal_frames >= self._carry_over_at:
-            self._carry_over()
         return head
-
-    def _settle(self, error: apsw.Error, seq: int, data: bytes, signature: bytes, *, finishing: bool) -> None:
-        """A failed append: returns if the record is durable after all, else raises."""
-        if not isinstance(error, apsw.FullError | apsw.BusyError | apsw.NoMemError | apsw.CantOpenError):
-            raise self._fail(error) from None
-        if self._is_there(seq, data):
-            return
-        full = isinstance(error, apsw.FullError)
-        if full and finishing and self._reserve.release():
-            try:
-                return self._database.insert(self._ep, seq, data, signature)
-            except apsw.Error as again:
-                return self._settle(again, seq, data, signature, finishing=False)
-        if full:
-            raise DiskFull(f"the disk is full; record {seq} was not written") from None
-        raise AppendFailed(f"record {seq} was not written: {error}") from None
-
-    def _is_there(self, seq: int, data: bytes) -> bool:
-        """Close, reopen and look; what is found is made durable before it is believed."""
-        try:
-            self._reader.close()
-            self._database.close()
-            self._database = Database(self._database.path, self._vfs)
-            self._reader = Reader(self._database.path, self._dev, self._vfs)
-            found = self._database.find(self._ep, seq)
-            if found is None:
-                return False
-            if found[0] != data:
-                raise self._fail(f"another record {seq} appeared")
-            self._database.checkpoint()
-        except (apsw.Error, OSError, Damaged, WrongJournal) as error:
-            raise self._fail(error) from None
-        return True
-
-    def _fail(self, error: object) -> OutOfService:
-        self._failure = f"the journal's disk failed: {error}"
-        return OutOfService(self._failure)
-
-    def _in_service(self) -> None:
-        if self._failure:
-            raise OutOfService(self._failure)
 
     def tend(self) -> None:
         """Call it when the lane is idle: carries the log over, syncs the anchor, takes the reserve back. Blocks for
         some milliseconds. Raises OutOfService."""
-        self._in_service()
-        self._anchor.sync()
-        self._reserve.restore()
-        if self._database.wal_frames >= _WAL_IDLE_FRAMES:
-            self._carry_over()
-            self._in_service()
-
-    def _carry_over(self) -> None:
-        """A full disk only leaves the log to grow; the records in it are durable either way. After an error of the
-        disk the record just appended still stands, and the next call raises."""
-        self._carry_over_at = _WAL_LIMIT_FRAMES
-        try:
-            self._database.checkpoint()
-            self._database.wal_frames = 0
-        except (apsw.FullError, apsw.BusyError):
-            self._carry_over_at = self._database.wal_frames + _WAL_LIMIT_FRAMES
-        except apsw.Error as error:
-            self._fail(error)
+        self._writer.tend()
 
     def reserve_ok(self) -> bool:
         """Whether a new sale may begin: in service, the ballast whole, the disk above the low-water mark."""
-        return not self._failure and self._reserve.ok()
+        return self._writer.reserve_ok()
+
+    # The journal's course
+
+    def rotate(self, key: JournalKey) -> None:
+        """Change the journal key: the record that says so is the last that the old one signs. Raises Refused, and what
+        `append` raises."""
+        lifecycle.rotate(self, key)
+
+    def forked(self, ep: int, ack: Acknowledgement) -> int:
+        """Go on in a provisional epoch, because the backend has counter-signed another history of this one. Not in the
+        middle of a sale. Returns by how much the number series go ahead. Raises Refused when it is not so,
+        OutOfService, and what `append` raises."""
+        self._check(ep, ack)
+        return lifecycle.forked(self, self._recovery, ep, ack)
+
+    def fence(self, why: str) -> None:
+        """The backend takes no record of this epoch any more; kept, so that a restart does not forget it."""
+        lifecycle.fence(self, why)
+
+    @property
+    def fenced(self) -> str:
+        """Why nothing may be sold; empty while all is well."""
+        return self.landmarks.fenced.get(self._ep, "")
+
+    def stored(self, ep: int, seq: int) -> tuple[bytes, bytes] | None:
+        return self._writer.database.find(ep, seq)
 
     # Reading
 
@@ -246,15 +263,21 @@ class Journal:
         return self._heads[self._ep if ep is None else ep]
 
     @property
+    def dev(self) -> str:
+        return self._dev
+
+    @property
     def epochs(self) -> list[int]:
         return sorted(self._heads)
 
     def read(self, ep: int, after_seq: int, max_records: int, max_bytes: int) -> Batch:
-        """Records after `after_seq`: at least one if there is one, else an empty batch. From any thread.
+        """Records after `after_seq`: at least one if there is one, else an empty batch. From any thread. Where the
+        next ones are damaged, the batch begins after them and brings the gap record.
 
         Raises Refused when the epoch or `after_seq` is not in this journal, OutOfService.
         """
-        self._in_service()
+        self._writer.in_service()
+        assert self._reader is not None
         if ep not in self._heads or not 0 <= after_seq <= self._heads[ep].seq:
             raise Refused(f"record {after_seq} of epoch {ep} is not in this journal")
         try:
@@ -270,14 +293,22 @@ class Journal:
 
         Trusts what `open` has verified. Do not append before it is used up. Raises Damaged.
         """
-        for seq, data, _ in self._database.rows(self._ep, from_seq - 1):
-            yield _decoded(self._ep, seq, data)
+        for seq, data, _ in self._writer.database.rows(self._ep, from_seq - 1):
+            if self.landmarks.gap_at(self._ep, seq) is None:
+                yield _decoded(self._ep, seq, data)
 
     def backward(self) -> Iterator[Record]:
-        """The current epoch's records, newest first: to find where a replay has to begin. Raises Damaged."""
-        for seq in range(self.head().seq, 0, -1):
-            found = self._database.find(self._ep, seq)
-            yield _decoded(self._ep, seq, b"" if found is None else found[0])
+        """All records, newest first, epoch after epoch, stepping over damaged ranges that a gap record declares: to
+        find where a replay has to begin. Raises Damaged."""
+        for ep in reversed(self.epochs):
+            seq = self.head(ep).seq
+            while seq > 0:
+                if (gap := self.landmarks.gap_at(ep, seq)) is not None:
+                    seq = gap.first - 1
+                    continue
+                found = self._writer.database.find(ep, seq)
+                yield _decoded(ep, seq, b"" if found is None else found[0])
+                seq -= 1
 
     # Acknowledging
 
@@ -290,49 +321,54 @@ class Journal:
 
         Raises Refused when it is not by the pinned key or not over our own record, OutOfService.
         """
-        self._in_service()
+        self._writer.in_service()
         ep = self._ep if ep is None else ep
+        current = self._check(ep, ack)
         try:
-            check_acknowledgement(self._cosign_key, self._dev, ep, ack)
-        except BadIdentity as error:
-            raise Refused(str(error)) from None
-        try:
-            found = self._database.find(ep, ack.hwm)
+            found = self.stored(ep, ack.hwm)
             if found is None:
                 raise Refused(f"it acknowledges record {ack.hwm} of epoch {ep}, which is not in this journal")
             if leaf_hash(found[0]) != ack.hash:
                 raise Refused(f"it acknowledges another record {ack.hwm} of epoch {ep} than the one in this journal")
+            if current.public_bytes_raw() != self.landmarks.cosign.public_bytes_raw():
+                lifecycle.cosign_changed(self, ack)
+                self.landmarks.cosign = current
             known = self._acknowledged.get(ep)
             if known is None or known.hwm < ack.hwm:
-                self._database.put_acknowledgement(ep, ack.hwm, canonical(ack).decode())
+                with suppress(apsw.ConstraintError):  # a damaged one stands there, and cannot be replaced
+                    self._writer.database.put_acknowledgement(ep, ack.hwm, canonical(ack).decode())
                 self._acknowledged[ep] = ack
         except apsw.FullError:
             raise DiskFull("the disk is full; the acknowledgement was not kept") from None
         except apsw.Error as error:
-            raise self._fail(error) from None
+            raise self._writer.fail(error) from None
 
-    def certificate(self, ep: int | None = None) -> KeyCertificate:
-        """Raises Refused for an epoch that is not in this journal."""
+    def _check(self, ep: int, ack: Acknowledgement) -> Ed25519PublicKey:
+        """The key that has counter-signed. Raises Refused when it is not the backend's present one, nor changed from
+        that."""
+        try:
+            check_acknowledgement(self.landmarks.cosign, self._dev, ep, ack)
+            return changed(self.landmarks.cosign, ack.changes)
+        except BadIdentity as error:
+            raise Refused(str(error)) from None
+
+    def certificate(self, ep: int | None = None, *, newest: bool = False) -> KeyCertificate:
+        """Of the first key of an epoch, or of its newest. Raises Refused for an epoch that is not in this journal."""
         ep = self._ep if ep is None else ep
-        if ep not in self._certificates:
+        if ep not in self.landmarks.keys:
             raise Refused(f"epoch {ep} is not in this journal")
-        return self._certificates[ep]
+        return self.landmarks.keys[ep].newest if newest else self.landmarks.keys[ep].certificate(1)
 
     def close(self) -> None:
         """Carry the log over, sync the anchor, give the lock up. May be called twice."""
         if self._lock_fd < 0:
             return
-        with suppress(apsw.Error):
-            self._reader.close()
-        if not self._failure:
+        if self._reader is not None:
             with suppress(apsw.Error):
-                self._database.checkpoint()
-        with suppress(apsw.Error):
-            self._database.close()
-        self._anchor.close()
+                self._reader.close()
+        self._writer.close()
         os.close(self._lock_fd)
         self._lock_fd = -1
-        self._failure = self._failure or "the journal is closed"
 
     def __enter__(self) -> Self:
         return self

@@ -2,20 +2,19 @@
 
 import asyncio
 import logging
+import secrets
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from msgspec.structs import replace
 
 from hal.api.server import SocketTaken
 from kiosk.core import events as on
 from kiosk.core.barcode import warm
 from kiosk.core.state import Catalogue as CatalogueInfo
+from kiosk.core.state import Shop, State, fresh
+from kiosk.journal.recovery import Recovery
 from kiosk.journal.stamp import Context
 from kiosk.journal.store import Journal
 from kiosk.lane import config as configuration
@@ -23,18 +22,18 @@ from kiosk.lane.catalogue import Catalogue, file_name, newest
 from kiosk.lane.fiscal import SCHEMES
 from kiosk.lane.hardware import Hardware
 from kiosk.lane.interpreter import Lane
+from kiosk.lane.keys import StateKeys
 from kiosk.lane.performing import Performing
 from kiosk.lane.printing import encode_receipt
-from kiosk.lane.restore import restored
+from kiosk.lane.restore import NotUnderstood, restored
 from kiosk.lane.server import SOFTWARE, Service
-from kiosk.lane.settings import newest as newest_settings
-from kiosk.lane.settings import read_version
+from kiosk.lane.settings import ShopSettings
 from kiosk.lane.stamp import LaneStamp
 from kiosk.lane.translate import Translate
+from kiosk.lane.upkeep import Upkeep
 from kiosk.records.catalogue import CatalogueError
 from kiosk.records.config import BadConfig, load_enrolment
-from kiosk.records.identity import KeyCertificate, public_key
-from kiosk.records.settings import Settings
+from kiosk.records.identity import Enrolment, public_key
 
 _log = logging.getLogger("kassa.lane.house")
 TEND_S = 20.0
@@ -51,7 +50,8 @@ class House:
         self._lane_uids = configuration.lane_uids(config)
         self._stamp = LaneStamp()
         shop = configuration.shop(config, enrolled)
-        key, certificate = journal_key(self.state_dir, enrolled.ep)
+        keys = StateKeys(self.state_dir, enrolled.dev)
+        key, certificate = keys.load(enrolled.ep)
         self.journal = Journal.open(
             self.state_dir / "journal.db",
             dev=enrolled.dev,
@@ -62,19 +62,24 @@ class House:
             cosign_key=public_key(enrolled.cosign_key),
             stamp=self._stamp,
             context=Context(enrolled.tenant, enrolled.shop, enrolled.reg, enrolled.mode, SOFTWARE),
+            recovery=_recovery(keys),
         )
-        state = restored(self.journal, shop, enrolled.next_sale_no, enrolled.next_receipt_no)
+        _follow_keys(self.journal, keys)
+        state, self._barred = self._restored(shop, enrolled)
         catalogue = self._first_catalogue(state.sale.catalogue_version if state.sale is not None else "")
         if catalogue is not None:
             state = replace(state, catalogue=CatalogueInfo(catalogue.version, catalogue.count))
-        self._release_key, self._shop_id = public_key(enrolled.release_key), enrolled.shop
         warm()
         self._waiting_version = ""
         self._translate = Translate(self._stamp, configuration.in_store(config), catalogue)
-        self.lane = Lane(state, self.journal, self._translate)
+        self.lane = Lane(state, self.journal, self._translate, self._barred)
         self.lane.on_rest(self._adopt_waiting)
-        self.lane.on_rest(self._take_settings)
-        self._translate.use(self._held_settings(state.settings.version))
+        self._upkeep = Upkeep(self.lane, self.journal)
+        self._settings = ShopSettings(
+            self.state_dir / "settings", public_key(enrolled.release_key), enrolled.shop, self.lane, self._translate.use
+        )
+        self._settings.hold(state.settings.version)
+        self.lane.on_rest(self._settings.take)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run_loop, name="devices")
         self._service: Service | None = None
@@ -123,10 +128,13 @@ class House:
         )
         fiscal = SCHEMES[self.config.shop.fiscal_scheme]()
         performing = Performing(self._loop, self.lane, hardware, fiscal, self._stamp)
-        self._service = Service(self.lane, self.journal, self._adopt, self._adopt_settings, self._lane_uids)
+        self._service = Service(
+            self.lane, self.journal, self._upkeep, self._adopt, self._settings.adopt, self._lane_uids
+        )
         await self._service.start(self.config.lane_socket)
         self.lane.start(performing)
-        self.lane.post(on.Restarted(SOFTWARE, self.lane.snapshot().state.shop))
+        if not self._barred:
+            self.lane.post(on.Restarted(SOFTWARE, self.lane.snapshot().state.shop))
         self._hardware_task = self._loop.create_task(hardware.run(), name="hardware")
         self._tend()
 
@@ -142,39 +150,21 @@ class House:
 
     def _tend(self) -> None:
         """Now and then: what comes by the clock and not by an event."""
-        self.lane.post(self._take_settings)
+        self.lane.post(self._settings.take)
         self._loop.call_later(TEND_S, self._tend)
 
-    def _held_settings(self, version: str) -> Settings | None:
-        """The version that the journal says the lane goes by."""
+    def _restored(self, shop: Shop, enrolled: Enrolment) -> tuple[State, str]:
+        """The state out of the journal, and why no sale may be begun; empty if one may."""
+        series = (enrolled.shop, enrolled.reg, enrolled.mode)
         try:
-            return self._version(version) if version else None
-        except ValueError as error:
-            _log.error("nobody can identify: %s", error)
-            return None
-
-    def _version(self, version: str) -> Settings:
-        return read_version(self.state_dir / "settings", version, self._release_key, self._shop_id)
-
-    def _newest_settings(self, floor: int) -> Settings | None:
-        folder = self.state_dir / "settings"
-        return newest_settings(folder, self._release_key, self._shop_id, floor, self._stamp.wall_ms())
-
-    def _adopt_settings(self, version: str) -> None:
-        """On the lane's thread. Raises ValueError for a version that does not verify."""
-        self._version(version)
-        self._take_settings()
-
-    def _take_settings(self) -> None:
-        """On the lane's thread: the newest version that holds by now, if nobody is in the middle of something."""
-        state = self.lane.snapshot().state
-        if state.sale is not None or state.attendant is not None or state.health.journal:
-            return
-        found = self._newest_settings(state.settings.sequence + 1)
-        if found is not None:
-            self._translate.use(found)
-            self.lane.post(on.SettingsAdopted(found.version, found.sequence))
-            _log.info("settings %s with %d staff", found.version, len(found.staff))
+            state = restored(self.journal, shop, enrolled.next_sale_no, enrolled.next_receipt_no, series)
+            barred = self.journal.fenced
+        except NotUnderstood as error:
+            state, barred = fresh(shop), str(error)
+        if barred:
+            _log.error("out of service: %s", barred)
+            state = replace(state, health=replace(state.health, journal=barred))
+        return state, barred
 
     def _first_catalogue(self, pinned: str) -> Catalogue | None:
         """An open sale goes on with the version it was begun with; else the newest that is valid."""
@@ -221,22 +211,26 @@ class House:
                 _log.error("%s", error)
 
 
-def journal_key(state: Path, ep: int) -> tuple[Ed25519PrivateKey, KeyCertificate]:
-    """The journal's signing key of an epoch, and its certificate. Raises BadConfig."""
-    path, certificate_path = state / f"journal-{ep}.key", state / f"journal-{ep}.cert.json"
-    again = "put it back, or enrol the lane again (kassa-provision enrol --replace)"
+def _recovery(keys: StateKeys) -> Recovery | None:
+    """Without its identity key the lane can do what it is told, but not help itself."""
     try:
-        key = load_pem_private_key(path.read_bytes(), None)
-    except OSError as error:
-        raise BadConfig(f"{path}: {error.strerror}: {again}") from None
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        key = None
-    if not isinstance(key, Ed25519PrivateKey):
-        raise BadConfig(f"{path} is no Ed25519 private key in PEM: {again}")
+        return Recovery(keys, keys.identity_public(), secrets.randbelow)
+    except BadConfig as error:
+        _log.error("a damaged journal could not be gone on with: %s", error)
+        return None
+
+
+def _follow_keys(journal: Journal, keys: StateKeys) -> None:
+    """Go over to a journal key that lies ready. What the journal says counts, so it is done at most once."""
+    ep = journal.head().ep
     try:
-        certificate = msgspec.json.decode(certificate_path.read_bytes(), type=KeyCertificate)
-    except OSError as error:
-        raise BadConfig(f"{certificate_path}: {error.strerror}: {again}") from None
-    except (UnicodeDecodeError, msgspec.MsgspecError):
-        raise BadConfig(f"{certificate_path} is no certificate of a journal key: {again}") from None
-    return key, certificate
+        following = keys.following(ep)
+    except BadConfig as error:
+        _log.error("the journal key is not changed: %s", error)
+        return
+    if following is None:
+        return
+    if journal.certificate(newest=True).key != following[1].key:
+        journal.rotate(following)
+        _log.info("the journal key of epoch %d is changed", ep)
+    keys.followed(ep)

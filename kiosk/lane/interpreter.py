@@ -45,7 +45,9 @@ class Translator(Protocol):
 class Lane:
     """Runs on its own thread between `start` and `stop`. `snapshot`, `wait` and `post` are for any thread."""
 
-    def __init__(self, state: State, journal: Journal, translator: Translator) -> None:
+    def __init__(self, state: State, journal: Journal, translator: Translator, barred: str = "") -> None:
+        """`barred`: why no sale may be begun, whatever the journal's disk says; `state` says so already."""
+        self._barred = barred
         self._journal = journal
         self._translator = translator
         self._performer: Performer | None = None
@@ -88,6 +90,20 @@ class Lane:
     def post(self, happened: AnyWish | on.Any | object, cause_mono_ns: int = 0) -> None:
         """Hand in a wish, an event, a read, or a function to be called on the lane's thread."""
         self._queue.put((happened, cause_mono_ns))
+
+    def bar(self, why: str) -> None:
+        """No sale is begun any more until the process restarts. On the lane's thread, while no sale is open."""
+        self._barred = why
+        self._apply(self._published.state, on.JournalChanged(why), 0)
+
+    def adjust(self, change: Callable[[State], State]) -> None:
+        """Change what no event of a sale changes. On the lane's thread, while no sale is open."""
+        self._publish(Published(self._published.revision + 1, change(self._published.state)))
+
+    def tell_recorded(self) -> None:
+        """A record was made beside the lane's own. On the lane's thread."""
+        for listener in self._listeners:
+            listener()
 
     def _run(self) -> None:
         while True:
@@ -145,6 +161,8 @@ class Lane:
         typ = type(event).__struct_config__.tag
         begins = _begins(state, after)
         try:
+            if begins and self._barred:
+                raise AppendFailed(self._barred)
             if begins and not self._journal.reserve_ok():
                 raise AppendFailed("the disk is almost full; no new sale is begun")
             self._journal.append(str(typ), body, actor, finishing=not begins)
@@ -152,8 +170,7 @@ class Lane:
             _log.error("journal: %s", error)
             self._apply(state, on.JournalChanged(str(error)), 0)
             return False
-        for listener in self._listeners:
-            listener()
+        self.tell_recorded()
         return True
 
     def _publish(self, coming: Published) -> None:
@@ -172,7 +189,11 @@ class Lane:
         began = time.monotonic()
         try:
             self._journal.tend()
-            failed = "" if self._journal.reserve_ok() else "the disk is almost full; no new sale is begun"
+            failed = (
+                self._barred
+                if self._barred or self._journal.reserve_ok()
+                else "the disk is almost full; no new sale is begun"
+            )
         except JournalError as error:
             failed = str(error)
         if failed != state.health.journal:

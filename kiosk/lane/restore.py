@@ -1,7 +1,7 @@
-"""The open sale out of the journal: found backward, replayed forward, effects discarded."""
+"""The open sale out of the journal: found backward, over epochs if need be, replayed forward, effects discarded."""
 
 from collections.abc import Iterable
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -9,29 +9,78 @@ from msgspec.structs import replace
 from kiosk.core import events as on
 from kiosk.core.checkout import step
 from kiosk.core.entry import Entry
-from kiosk.core.lasting import with_lasting
+from kiosk.core.lasting import Lasting, with_lasting
 from kiosk.core.state import Shop, State, fresh
 from kiosk.records.journal import Record
+from kiosk.records.lifecycle import PREFIX, read_epoch
 
 
 class Backward(Protocol):
     def backward(self) -> Iterable[Record]: ...
 
 
-def restored(journal: Backward, shop: Shop, next_sale_no: int, next_receipt_no: int) -> State:
-    """The state as the journal tells it. The numbers are where the series begin if the journal is empty.
+class NotUnderstood(Exception):
+    """A sale may be open, and a record of it is of a kind that this version does not know. It is not guessed over."""
 
-    Reads back to the last record after which no sale was open, so it does not depend on the journal's length.
+
+class _Numbers(msgspec.Struct):
+    next_sale_no: int
+    next_receipt_no: int
+    lasting: Lasting | None = None
+
+
+def restored(journal: Backward, shop: Shop, next_sale_no: int, next_receipt_no: int, series: object = None) -> State:
+    """The state as the journal tells it. The numbers are those of the enrolment: they count where the journal knows
+    no higher ones of the same series.
+
+    `series`: (shop, register, mode) whose numbers are meant; None: those of any record. Reads back to the last record
+    after which no sale was open, so it does not depend on the journal's length. Raises NotUnderstood.
     """
-    since: list[dict[str, Any]] = []
+    since: list[Record] = []
     state = replace(fresh(shop), next_sale_no=next_sale_no, next_receipt_no=next_receipt_no)
     for record in journal.backward():
         if record.typ in on.AT_REST:
-            rest = msgspec.convert(record.body, Entry)
-            state = replace(state, next_sale_no=rest.next_sale_no, next_receipt_no=rest.next_receipt_no)
-            state = with_lasting(state, rest.lasting) if rest.lasting is not None else state
+            state = _ahead(state, record, series)
             break
-        since.append(record.body)
-    for body in reversed(since):
-        state = step(state, msgspec.convert(body, Entry).event).state
+        since.append(record)
+    for record in reversed(since):
+        if record.typ.startswith(PREFIX):
+            epoch = read_epoch(record)
+            skip = 0 if epoch is None else epoch.skip
+            state = skipped(state, skip)
+        else:
+            state = _replayed(state, record, series)
     return state
+
+
+def skipped(state: State, skip: int) -> State:
+    """Numbers that lost records may have used are not given out again."""
+    return replace(state, next_sale_no=state.next_sale_no + skip, next_receipt_no=state.next_receipt_no + skip)
+
+
+def _ahead(state: State, record: Record, series: object) -> State:
+    if series is not None and series != (record.shop, record.reg, record.mode):
+        return state
+    numbers = msgspec.convert(record.body, _Numbers)
+    if numbers.lasting is not None:
+        state = with_lasting(state, numbers.lasting)
+    return replace(
+        state,
+        next_sale_no=max(state.next_sale_no, numbers.next_sale_no),
+        next_receipt_no=max(state.next_receipt_no, numbers.next_receipt_no),
+    )
+
+
+def _replayed(state: State, record: Record, series: object) -> State:
+    try:
+        event = msgspec.convert(record.body, Entry).event
+    except msgspec.ValidationError as error:
+        numbers = record.body.get("next_sale_no")
+        if state.sale is None and (not isinstance(numbers, int) or numbers <= state.next_sale_no):
+            return state  # it has opened no sale: a newer version's business between two sales
+        place = f"epoch {record.ep}, record {record.seq}"
+        raise NotUnderstood(
+            f"the open sale has a record that this version does not understand ({place}: {record.typ}): "
+            f"update the lane again, or have staff look at it ({error})"
+        ) from None
+    return step(state, event).state

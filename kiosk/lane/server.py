@@ -8,19 +8,21 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
+import msgspec
 from asyncvarlink import VarlinkInterfaceRegistry, varlinkmethod
 from asyncvarlink.serviceinterface import VarlinkServiceInterface
 
 from hal.api.server import Server, listen
-from kiosk.api.interfaces import MAX_FRAME_BYTES, BadRequest, JournalHead, LaneStatus, Refused, Segment
+from kiosk.api.interfaces import MAX_FRAME_BYTES, BadRequest, EpochHead, JournalHead, LaneStatus, Refused, Segment
 from kiosk.api.interfaces import Journal as JournalInterface
 from kiosk.api.interfaces import Lane as LaneInterface
 from kiosk.core.screen import screen
 from kiosk.journal.errors import JournalError
 from kiosk.journal.store import Journal
 from kiosk.lane.interpreter import Lane
+from kiosk.lane.upkeep import Upkeep
 from kiosk.records.canonical import canonical
-from kiosk.records.identity import Acknowledgement, b64
+from kiosk.records.identity import Acknowledgement, CosignChange, b64
 
 T = TypeVar("T")
 # Records travel as text inside JSON, whose quotes are escaped once more: half of a frame leaves room for that.
@@ -37,12 +39,14 @@ class Service:
         self,
         lane: Lane,
         journal: Journal,
+        upkeep: Upkeep,
         adopt: Callable[[str], None],
         adopt_settings: Callable[[str], None],
         uids: frozenset[int],
     ) -> None:
         self.lane = lane
         self.journal = journal
+        self.upkeep = upkeep
         self.adopt = adopt
         self.adopt_settings = adopt_settings
         self._loop = asyncio.get_running_loop()
@@ -86,9 +90,9 @@ class Service:
         async with self._recorded:
             self._recorded.notify_all()
 
-    async def next_record(self, after_seq: int) -> None:
+    async def next_record(self, after: EpochHead) -> None:
         async with self._recorded:
-            await self._recorded.wait_for(lambda: self.journal.head().seq > after_seq)
+            await self._recorded.wait_for(lambda: self.journal.head().hash != after.hash)
 
     async def on_lane(self, work: Callable[[], T]) -> T:
         """Run `work` on the lane's thread and wait for it. Raises what it raises."""
@@ -104,9 +108,12 @@ class Service:
         return await asyncio.wrap_future(done)
 
     def head(self) -> JournalHead:
-        head, acked = self.journal.head(), self.journal.acknowledged()
-        acked_seq, acked_hash = (acked.hwm, acked.hash) if acked is not None else (0, "")
-        return JournalHead(head.dev, head.ep, head.seq, head.hash, acked_seq, acked_hash)
+        epochs = []
+        for ep in self.journal.epochs:
+            head, acked = self.journal.head(ep), self.journal.acknowledged(ep)
+            acked_seq, acked_hash = (acked.hwm, acked.hash) if acked is not None else (0, "")
+            epochs.append(EpochHead(ep, head.seq, head.hash, acked_seq, acked_hash))
+        return JournalHead(self.journal.dev, epochs)
 
 
 class _Journal(JournalInterface):
@@ -124,7 +131,7 @@ class _Journal(JournalInterface):
         while True:
             head = self._service.head()
             yield head
-            await self._service.next_record(head.seq)
+            await self._service.next_record(head.current)
 
     @varlinkmethod(return_parameter="segment")
     async def Read(self, *, ep: int, after_seq: int, max_records: int, max_bytes: int) -> Segment:
@@ -135,16 +142,31 @@ class _Journal(JournalInterface):
         except JournalError as error:
             raise BadRequest(message=str(error)) from None
         records = [record.decode() for record in batch.records]
-        return Segment(batch.dev, batch.ep, batch.first_seq, batch.prev, records, b64(batch.signature))
+        gap = "" if batch.gap is None else msgspec.json.encode(batch.gap).decode()
+        return Segment(batch.dev, batch.ep, batch.first_seq, batch.prev, records, b64(batch.signature), gap)
 
     @varlinkmethod
-    async def Acknowledge(self, *, ep: int, hwm: int, hash: str, cosig: str) -> None:
+    async def Acknowledge(self, *, ep: int, hwm: int, hash: str, cosig: str, changes: str) -> None:
         """Keep the backend's counter-signature, if it holds."""
-        ack = Acknowledgement(hwm, hash, cosig)
+        ack = _acknowledgement(hwm, hash, cosig, changes)
         try:
             await self._service.on_lane(lambda: self._service.journal.acknowledge(ack, ep))
         except JournalError as error:
             raise Refused(message=str(error)) from None
+
+    @varlinkmethod
+    async def Forked(self, *, ep: int, hwm: int, hash: str, cosig: str, changes: str) -> None:
+        """Go on in an epoch of our own, if the backend's head really contradicts this journal."""
+        ack = _acknowledgement(hwm, hash, cosig, changes)
+        try:
+            await self._service.on_lane(lambda: self._service.upkeep.forked(ep, ack))
+        except JournalError as error:
+            raise Refused(message=str(error)) from None
+
+    @varlinkmethod
+    async def Told(self, *, ep: int, halt: str, message: str) -> None:
+        """For the status; an epoch that was replaced ends the lane's service."""
+        await self._service.on_lane(lambda: self._service.upkeep.told(ep, halt[:80], message[:400]))
 
     @varlinkmethod(return_parameter="certificate")
     async def Certificate(self, *, ep: int) -> str:
@@ -153,6 +175,13 @@ class _Journal(JournalInterface):
             return canonical(self._service.journal.certificate(ep)).decode()
         except JournalError as error:
             raise BadRequest(message=str(error)) from None
+
+
+def _acknowledgement(hwm: int, hash: str, cosig: str, changes: str) -> Acknowledgement:
+    try:
+        return Acknowledgement(hwm, hash, cosig, msgspec.json.decode(changes, type=tuple[CosignChange, ...]))
+    except msgspec.MsgspecError as error:
+        raise BadRequest(message=f"changes: a JSON list of key changes is expected: {error}") from None
 
 
 class _Lane(LaneInterface):
@@ -169,6 +198,7 @@ class _Lane(LaneInterface):
             state.catalogue.version,
             state.catalogue.products,
             SOFTWARE,
+            self._service.upkeep.upload,
             state.settings.version,
         )
 

@@ -15,19 +15,23 @@ from kiosk.records.journal import Head
 _ACK_CONTEXT = b"kassa journal acknowledgement v1\x00"
 _CERTIFICATE_CONTEXT = b"kassa journal key v1\x00"
 _PROOF_CONTEXT = b"kassa enrolment v1\x00"
+_CHANGE_CONTEXT = b"kassa counter-signing key change v1\x00"
+MAX_CHANGES = 64
 
 
 class BadIdentity(ValueError):
     """A key, certificate or counter-signature that does not verify; the text says which and why."""
 
 
-class EnrolmentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class EnrolmentRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """`POST /v1/enrol`. `identity_key`: P-256 public key, SubjectPublicKeyInfo DER in base64. `proof`: by that key
-    over the token, so that a copied request is worth nothing without the key."""
+    over the token, so that a copied request is worth nothing without the key. `last_ep`: the highest epoch that the
+    device has a journal key for; it may have begun some by itself that the backend never heard of."""
 
     token: str
     identity_key: str
     proof: str
+    last_ep: int = 0
 
 
 class Enrolment(msgspec.Struct, frozen=True):
@@ -62,12 +66,25 @@ class KeyCertificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     signature: str = ""
 
 
-class Acknowledgement(msgspec.Struct, frozen=True):
-    """The server's counter-signature over a head: it holds every record up to it. `cosig`: base64."""
+class CosignChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The counter-signing key was changed from `old` to `new` (raw Ed25519 public keys, base64): both have signed."""
+
+    old: str
+    new: str
+    old_signature: str
+    new_signature: str
+
+
+class Acknowledgement(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The server's counter-signature over a head: it holds every record up to it. `cosig`: base64.
+
+    `changes` lead from a key that a lane has pinned to the one that has signed: whoever trusts the first can verify
+    with nothing else."""
 
     hwm: int
     hash: str
     cosig: str
+    changes: tuple[CosignChange, ...] = ()
 
 
 def b64(data: bytes) -> str:
@@ -141,16 +158,42 @@ def check_certificate(certificate: KeyCertificate, identity_key: str) -> Ed25519
     return public_key(certificate.key)
 
 
-def acknowledge(key: Ed25519PrivateKey, head: Head) -> Acknowledgement:
+def acknowledge(key: Ed25519PrivateKey, head: Head, changes: tuple[CosignChange, ...] = ()) -> Acknowledgement:
     """Counter-sign a head."""
-    return Acknowledgement(head.seq, head.hash, b64(key.sign(_ACK_CONTEXT + canonical(head))))
+    return Acknowledgement(head.seq, head.hash, b64(key.sign(_ACK_CONTEXT + canonical(head))), changes)
 
 
 def check_acknowledgement(key: Ed25519PublicKey, dev: str, ep: int, ack: Acknowledgement) -> Head:
-    """The head that the server says it holds. Raises BadIdentity when the counter-signature is not its."""
+    """The head that the server says it holds. Raises BadIdentity when the counter-signature is not its: by `key`, or
+    by the one that the changes lead to from `key` on."""
     head = Head(dev, ep, ack.hwm, ack.hash)
     try:
-        key.verify(unb64(ack.cosig), _ACK_CONTEXT + canonical(head))
+        changed(key, ack.changes).verify(unb64(ack.cosig), _ACK_CONTEXT + canonical(head))
     except InvalidSignature:
         raise BadIdentity("the acknowledgement is not counter-signed by the pinned key") from None
     return head
+
+
+def change_cosign(old: Ed25519PrivateKey, new: Ed25519PrivateKey) -> CosignChange:
+    """Cross-sign: the old key names the new one, which proves that its owner holds it."""
+    before, after = raw_public(old), raw_public(new)
+    message = _CHANGE_CONTEXT + canonical({"old": before, "new": after})
+    return CosignChange(before, after, b64(old.sign(message)), b64(new.sign(message)))
+
+
+def changed(key: Ed25519PublicKey, changes: tuple[CosignChange, ...]) -> Ed25519PublicKey:
+    """The key that `changes` lead to from `key` on; `key` itself where none begins at it. Changes before it are
+    passed over. Raises BadIdentity for one that is not signed by both of its keys."""
+    if len(changes) > MAX_CHANGES:
+        raise BadIdentity(f"{len(changes)} changes of the counter-signing key; at most {MAX_CHANGES} are allowed")
+    for change in changes:
+        if change.old != b64(key.public_bytes_raw()):
+            continue
+        successor, message = public_key(change.new), _CHANGE_CONTEXT + canonical({"old": change.old, "new": change.new})
+        try:
+            key.verify(unb64(change.old_signature), message)
+            successor.verify(unb64(change.new_signature), message)
+        except InvalidSignature:
+            raise BadIdentity("a change of the counter-signing key is not signed by both keys") from None
+        key = successor
+    return key

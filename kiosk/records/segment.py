@@ -6,13 +6,14 @@ bytes; canonical JSON holds no line feed, so nothing is escaped and nothing is r
 
 import msgspec
 
+from kiosk.records.gap import GapNotice
 from kiosk.records.identity import BadIdentity, KeyCertificate, unb64
 from kiosk.records.journal import GENESIS, MAX_RECORD_BYTES
 
 CONTENT_TYPE = "application/x-ndjson"
 MAX_RECORDS = 1_000
 MAX_SEGMENT_BYTES = 4 * 1024 * 1024
-_MAX_HEADER_BYTES = 4096
+_MAX_HEADER_BYTES = 512 * 1024
 
 
 class BadSegment(ValueError):
@@ -23,12 +24,16 @@ class SegmentHeader(msgspec.Struct, frozen=True, omit_defaults=True):
     """`prev`: the leaf hash before the first record. `signature`: base64, over the last record's leaf hash.
 
     `certificate` of the journal key comes with the first segment of an epoch, or when the backend asks for it.
+    `ep`: of all its records; 0: what carries the segment says it. `gap`: the records just before `first_seq`
+    are damaged on the lane; this says which.
     """
 
     first_seq: int
     prev: str
     signature: str
     certificate: KeyCertificate | None = None
+    ep: int = 0
+    gap: GapNotice | None = None
 
 
 class SignedSegment(msgspec.Struct, frozen=True):

@@ -34,9 +34,10 @@ class Gap:
 
 @dataclass(frozen=True)
 class Fork:
-    """The backend holds another history."""
+    """The backend holds another history; `ack` is its head, the evidence for the lane."""
 
     message: str
+    ack: Acknowledgement | None = None
 
 
 @dataclass(frozen=True)

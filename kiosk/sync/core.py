@@ -3,19 +3,24 @@
 The cursor moves only after the counter-signature was verified here and the lane has verified and kept it too. So a
 truncated, repeated or foreign answer costs a pause and nothing else.
 
+One machine per epoch; they go up one after the other, oldest first (`due`).
+
 | answer                        | what is done                                                    |
 |-------------------------------|-----------------------------------------------------------------|
 | accepted, verified            | lane keeps it; on from there, batch doubled                     |
+| accepted beyond the journal   | as a fork; an old epoch is done                                 |
 | gap                           | back to the backend's head, at once; with a pause the next time |
-| fork                          | halt, alarm; tried again every few minutes                      |
+| fork                          | shown to the lane; halt, alarm; tried again every few minutes   |
 | denied, rejected              | halt, alarm; tried again every few minutes                      |
 | stale                         | halt for good                                                   |
+| fork, stale, of an old epoch  | reported and left; the next epoch goes on                       |
 | too large                     | batch halved                                                    |
 | busy                          | pause as asked                                                  |
 | unreachable                   | pause with full jitter, at most 30 s; batch halved              |
 | strange                       | pause with full jitter, at most 30 s                            |
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -43,6 +48,8 @@ MAX_PAUSE_S = 30.0
 MIN_PAUSE_S = 0.05
 HALT_PAUSE_S = 300.0
 _MAX_RETRY_AFTER_S = 600.0
+NEVER = 2**53
+_ENDS = ("fork", "stale_epoch")
 
 
 class Phase(Enum):
@@ -56,7 +63,7 @@ class Phase(Enum):
 @dataclass(frozen=True)
 class State:
     """`cursor`: the backend is taken to hold everything up to it. `failures`: in a row, without progress. `halt`: why
-    nothing goes up, empty while all is well."""
+    nothing goes up, empty while all is well. `last`: the journal's newest epoch, to which records are appended."""
 
     dev: str
     ep: int
@@ -69,14 +76,21 @@ class State:
     failures: int = 0
     halt: str = ""
     with_certificate: bool = False
+    last: bool = True
 
 
 @dataclass(frozen=True)
 class HeadMoved:
-    """The lane's journal stands at `seq`; `acked_seq` of it are counter-signed."""
+    """The epoch stands at `seq`; `acked_seq` of it are counter-signed."""
 
     seq: int
     acked_seq: int
+    last: bool = True
+
+
+@dataclass(frozen=True)
+class Turn:
+    """It is this epoch's turn."""
 
 
 @dataclass(frozen=True)
@@ -105,11 +119,20 @@ class AcknowledgementRefused:
 
 
 @dataclass(frozen=True)
+class ForkShown:
+    """The lane knows of the fork; `message`: what is to be said of it."""
+
+    message: str
+
+
+@dataclass(frozen=True)
 class PauseEnded:
     pass
 
 
-Event = HeadMoved | Answered | NothingRead | AcknowledgementKept | AcknowledgementRefused | PauseEnded
+Event = (
+    HeadMoved | Turn | Answered | NothingRead | AcknowledgementKept | AcknowledgementRefused | ForkShown | PauseEnded
+)
 
 
 @dataclass(frozen=True)
@@ -127,6 +150,14 @@ class KeepAcknowledgement:
 
 
 @dataclass(frozen=True)
+class ShowFork:
+    """Hand the lane the head that contradicts it."""
+
+    ack: Acknowledgement
+    message: str
+
+
+@dataclass(frozen=True)
 class Pause:
     seconds: float
 
@@ -140,7 +171,7 @@ class Report:
     message: str = ""
 
 
-Effect = SendAfter | KeepAcknowledgement | Pause | Report
+Effect = SendAfter | KeepAcknowledgement | ShowFork | Pause | Report
 Step = tuple[State, tuple[Effect, ...]]
 
 
@@ -148,14 +179,13 @@ def step(state: State, event: Event, luck: float) -> Step:
     """What happens next. `luck`: uniform in [0, 1), spreads the pauses of many lanes. At most one effect besides
     reports, which answers with one event."""
     match event:
-        case HeadMoved(seq, acked_seq):
-            # The lane may know of an acknowledgement from before this process began. What it always knew must not
-            # undo a step back after a gap.
-            cursor = max(state.cursor, acked_seq) if acked_seq > state.acked_seq else state.cursor
-            state = replace(state, head_seq=seq, acked_seq=acked_seq, cursor=cursor)
+        case HeadMoved():
+            state = noted(state, event)
             return _go_on(state) if state.phase is Phase.IDLE else (state, ())
-        case PauseEnded():
-            return _go_on(replace(state, phase=Phase.IDLE))
+        case Turn() | PauseEnded():
+            return _go_on(state if state.phase is Phase.STOPPED else replace(state, phase=Phase.IDLE))
+        case ForkShown(message):
+            return _halt(state, "fork", message, luck)
         case NothingRead():
             return replace(state, phase=Phase.IDLE, head_seq=min(state.head_seq, state.cursor)), ()
         case AcknowledgementKept(hwm):
@@ -166,12 +196,30 @@ def step(state: State, event: Event, luck: float) -> Step:
             return _answered(state, sent, answer, luck)
 
 
+def noted(state: State, head: HeadMoved) -> State:
+    """What the lane says of an epoch whose turn it is not."""
+    # The lane may know of an acknowledgement from before this process began. What it always knew must not undo a step
+    # back after a gap.
+    cursor = max(state.cursor, head.acked_seq) if head.acked_seq > state.acked_seq else state.cursor
+    over = not head.last and state.halt in _ENDS
+    phase = Phase.STOPPED if over else state.phase
+    return replace(state, head_seq=head.seq, acked_seq=head.acked_seq, cursor=cursor, last=head.last, phase=phase)
+
+
+def due(states: Mapping[int, State]) -> int | None:
+    """The oldest epoch that has something to bring up."""
+    waiting = (ep for ep, state in states.items() if state.phase is not Phase.STOPPED and state.cursor < state.head_seq)
+    return min(waiting, default=None)
+
+
 def reconnected(state: State) -> State:
     """The lane's socket was lost and found again: whatever was in flight will be sent again."""
     return state if state.phase is Phase.STOPPED else replace(state, phase=Phase.IDLE)
 
 
 def _go_on(state: State) -> Step:
+    if state.phase is Phase.STOPPED:
+        return state, ()
     if state.cursor >= state.head_seq:
         return replace(state, phase=Phase.IDLE), ()
     certificate = state.with_certificate or state.cursor == 0
@@ -186,6 +234,10 @@ def _answered(state: State, sent: SignedSegment, answer: Answer, luck: float) ->
             return _accepted(state, sent, ack, luck)
         case Gap(ack):
             return _gap(state, sent, ack, luck)
+        case Fork(message) | Stale(message) if not state.last:
+            return _left(state, "fork" if isinstance(answer, Fork) else "stale_epoch", message)
+        case Fork(message, Acknowledgement() as ack):
+            return replace(state, phase=Phase.KEEPING), (ShowFork(ack, message),)
         case Fork(message):
             return _halt(state, "fork", message, luck)
         case Stale(message):
@@ -221,6 +273,11 @@ def _rest(state: State, event: str, message: str, pause_s: float) -> Step:
     return resting, (Report("warning", event, message), Pause(pause_s))
 
 
+def _left(state: State, why: str, message: str) -> Step:
+    left = replace(state, phase=Phase.STOPPED, halt=why)
+    return left, (Report("error", why, f"{message}; epoch {state.ep} is left as it is, the next goes on"),)
+
+
 def _halt(state: State, why: str, message: str, luck: float) -> Step:
     level = "warning" if state.halt == why else "error"
     halted = replace(state, phase=Phase.RESTING, halt=why, failures=state.failures + 1)
@@ -242,12 +299,31 @@ def _unbelievable(state: State, sent: SignedSegment, ack: Acknowledgement) -> st
 
 
 def _accepted(state: State, sent: SignedSegment, ack: Acknowledgement, luck: float) -> Step:
+    if ack.hwm > state.head_seq and _counter_signed(state, ack):
+        return _beyond(state, ack)
     doubt = _unbelievable(state, sent, ack)
     if not doubt and ack.hwm < sent.header.first_seq:
         doubt = f"the backend acknowledges record {ack.hwm} only, {sent.header.first_seq} and later were sent"
     if doubt:
         return _rest(state, "strange_answer", doubt, _jitter(state, luck))
     return replace(state, phase=Phase.KEEPING), (KeepAcknowledgement(ack),)
+
+
+def _counter_signed(state: State, ack: Acknowledgement) -> bool:
+    try:
+        check_acknowledgement(state.key, state.dev, state.ep, ack)
+    except BadIdentity:
+        return False
+    return True
+
+
+def _beyond(state: State, ack: Acknowledgement) -> Step:
+    """The backend truly holds more of this epoch than the lane: the lane's journal is an older one, put back."""
+    message = f"the backend holds records up to {ack.hwm}, the journal ends at {state.head_seq}"
+    if state.last:
+        return replace(state, phase=Phase.KEEPING), (ShowFork(ack, message),)
+    done = replace(state, phase=Phase.IDLE, cursor=state.head_seq, failures=0, halt="")
+    return done, (Report("info", "held_already", message),)
 
 
 def _gap(state: State, sent: SignedSegment, ack: Acknowledgement, luck: float) -> Step:

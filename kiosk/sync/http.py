@@ -73,7 +73,10 @@ class HttpBackend:
     def send(self, segment: SignedSegment) -> Answer:
         try:
             status, body, headers = self._call(
-                "POST", f"/journal/{self._dev}/{self._ep}", frame(segment), {"Content-Type": CONTENT_TYPE}
+                "POST",
+                f"/journal/{self._dev}/{segment.header.ep or self._ep}",
+                frame(segment),
+                {"Content-Type": CONTENT_TYPE},
             )
         except Failed as error:
             return Unreachable(str(error))
@@ -176,7 +179,7 @@ def judge(status: int, body: bytes, headers: "urllib3.HTTPHeaderDict") -> Answer
             case 409, "gap":
                 return Gap(_decoded(body, Acknowledgement))
             case 409, "fork":
-                return Fork(_printable(error.message))
+                return Fork(_printable(error.message), _head(body))
             case 410, "stale_epoch":
                 return Stale(_printable(error.message))
             case ((401 | 403), _):
@@ -193,6 +196,13 @@ def judge(status: int, body: bytes, headers: "urllib3.HTTPHeaderDict") -> Answer
         if status in (429, 503):  # a proxy before the backend may say so in HTML
             return Busy(_seconds(headers.get("Retry-After", "")), f"HTTP {status}")
         return Strange(f"HTTP {status}: {problem}")
+
+
+def _head(body: bytes) -> Acknowledgement | None:
+    try:
+        return _decoded(body, Acknowledgement)
+    except Failed:
+        return None
 
 
 def _decoded(body: bytes, shape: type[T]) -> T:

@@ -38,7 +38,7 @@ class Reporter:
                 "open_sale": status.open_sale,
                 "catalogue": status.catalogue,
                 "products": status.products,
-                "backlog": head.seq - head.acked_seq,
+                "backlog": head.backlog,
                 "halt": self.uplink.state.halt,
             }
         )

@@ -55,7 +55,8 @@ def _enrol(backend: str, token: str, state: Path, *, replace: bool) -> Enrolment
                 "use --replace to enrol it anew (its identity and earlier journal keys stay)"
             )
     identity = keys.identity(state)
-    answer = backends.ask(backend, EnrolmentRequest(token, identity_public(identity), prove(identity, token)))
+    proof = prove(identity, token)
+    answer = backends.ask(backend, EnrolmentRequest(token, identity_public(identity), proof, keys.newest_epoch(state)))
     # The backend may know itself by another name; what worked just now is what the lane will use.
     answer = msgspec.structs.replace(answer, backend=backend)
     certificate = certify(identity, answer.dev, answer.ep, keys.journal(state, answer.ep))

@@ -37,6 +37,12 @@ def journal(state: Path, ep: int) -> Ed25519PrivateKey:
     return key
 
 
+def newest_epoch(state: Path) -> int:
+    """The highest epoch that there is a journal key for; 0 when there is none."""
+    numbers = [path.name.removeprefix("journal-").partition(".")[0] for path in state.glob("journal-*.key")]
+    return max((int(number) for number in numbers if number.isascii() and number.isdigit()), default=0)
+
+
 def _pem(key: ec.EllipticCurvePrivateKey | Ed25519PrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

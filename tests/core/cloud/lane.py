@@ -196,7 +196,8 @@ class Backend:
 
     def rows(self, table: Any) -> list[dict[str, Any]]:
         with self.store.read() as connection:
-            return [dict(row) for row in connection.execute(table.select()).mappings()]
+            rows = connection.execute(table.select().order_by(*table.primary_key)).mappings()
+            return [dict(row) for row in rows]
 
 
 @contextlib.contextmanager

@@ -1,9 +1,12 @@
 """Every row of the answers to an upload, over real HTTP against the real server."""
 
 import base64
+import contextlib
+import fcntl
 import gzip
 import json
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -12,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from cloud import schema
 from cloud.devices import revoke
+from cloud.store import Store
 from kiosk.records.journal import MAX_RECORD_BYTES, leaf_hash
 from kiosk.records.segment import MAX_SEGMENT_BYTES, SegmentHeader, SignedSegment, frame
 from tests.core.cloud.lane import Backend, Device
@@ -274,18 +278,31 @@ def test_uploads_at_the_same_time_store_each_record_once(backend: Backend) -> No
     assert backend.held(device) == device.records
 
 
-def test_another_process_holding_the_writer_makes_the_server_ask_for_patience(
+def test_a_lock_that_is_not_given_makes_the_server_ask_for_patience(
     backend: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import fcntl
-
     device = filled(backend, 1)
-    monkeypatch.setattr("cloud.store._LOCK_TIMEOUT_S", 0.05)
-    with (backend.store.folder / "write.lock").open("rb+") as other:
-        fcntl.flock(other, fcntl.LOCK_EX)
+    monkeypatch.setattr("cloud.engines.LOCK_TIMEOUT_S", 0.05)
+    backend.restart()
+    with held_by_another(backend):
         answer = backend.upload(device, device.segment(1, 1))
     assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
     assert backend.upload(device, device.segment(1, 1)).status == 200
+
+
+@contextlib.contextmanager
+def held_by_another(backend: Backend) -> Iterator[None]:
+    """As another server process on the same data would hold it."""
+    if not backend.config.database:
+        with (backend.store.folder / "write.lock").open("rb+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+        return
+    other = Store(backend.store.folder, backend.config.database)
+    with other.write() as connection:
+        connection.execute(schema.epochs.select().with_for_update())
+        yield
+    other.close()
 
 
 def test_the_head_signature_is_kept_for_every_segment(backend: Backend) -> None:

@@ -146,7 +146,13 @@ def test_the_api_gives_each_sale_once(backend: Backend) -> None:
         assert backend.call("GET", f"/api/sales?since={wrong}").status == 400, wrong
 
 
-@pytest.mark.parametrize("path", ["/kiosks/none", "/sales/none/1/1", f"/sales/d/{10**30}/1", "/nothing"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/kiosks/none", "/sales/none/1/1", f"/sales/d/{10**30}/1", "/nothing",
+        "/kiosks/%00", "/sales/a%00/1/1", "/r/%00", "/api/sales?since=1.%00.1.1",
+    ],
+)  # fmt: skip
 def test_what_is_not_there_is_404(backend: Backend, path: str) -> None:
     assert backend.call("GET", path).status == 404
 

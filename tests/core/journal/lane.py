@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from kiosk.journal.reserve import Reserve
 from kiosk.journal.stamp import Context, Moment
 from kiosk.journal.store import Journal
+from kiosk.journal.verify import Keys
 from kiosk.records import identity
 from kiosk.records.identity import Acknowledgement, KeyCertificate
 from kiosk.records.journal import Actor, Head
@@ -73,6 +74,10 @@ class TestLane:
             "reserve": Reserve(self.folder / "reserve", ballast_bytes=4096, low_water_bytes=4096),
         }
         return Journal.open(self.path, **(arguments | changes))
+
+    def keys(self) -> Keys:
+        """What a verifier has."""
+        return Keys(identity.identity_public(self.identity), self.cosign.public_key(), self.dev)
 
     def acknowledgement(self, head: Head) -> Acknowledgement:
         return identity.acknowledge(self.cosign, head)

@@ -10,7 +10,9 @@ import pytest
 from kiosk.journal import database, wal
 from kiosk.journal.anchor import SLOT_BYTES, Anchor
 from kiosk.journal.errors import Damaged, JournalError
+from kiosk.journal.source import BrokenOff, Source
 from kiosk.records.journal import Head
+from tests.core.journal.forge import drop_triggers
 from tests.core.journal.lane import CUSTOMER, TestLane, fill
 
 RECORDS = 5
@@ -86,6 +88,34 @@ def test_rot_in_the_head_of_the_log_is_refused_without_an_anchor_too(killed: Tes
         killed.open()
 
 
+@pytest.mark.parametrize("salt", [8, 12])
+def test_rot_in_a_salt_of_the_last_but_one_transaction_is_refused(killed: TestLane, salt: int) -> None:
+    """The frame no longer says that it is of this log, but its checksum does. The anchor cannot help: what would be
+    lost is an acknowledgement, and a record that it has not seen."""
+    with killed.open() as journal:
+        journal.acknowledge(killed.acknowledgement(journal.head()))
+        acknowledged = _frames(killed)
+        anchor = killed.anchor_path.read_bytes()
+        fill(journal, 1, first=RECORDS + 1)
+        log = bytearray(_log(killed).read_bytes())
+    killed.anchor_path.write_bytes(anchor)
+    log[32 + (acknowledged - 1) * FRAME + salt] ^= 0x10
+    _log(killed).write_bytes(log)
+    with pytest.raises(Damaged, match="middle of its write-ahead log"):
+        killed.open()
+
+
+@pytest.mark.parametrize("at", [0, 32, 32 + 17, 32 + 24 + 700])
+def test_looking_at_a_log_that_is_damaged_at_its_start_changes_nothing(killed: TestLane, at: int) -> None:
+    """SQLite takes it for an empty one, and would delete it when the file is closed, with every record in it."""
+    with killed.open() as journal:
+        fill(journal, 2, first=RECORDS + 1)
+    damaged = _flip(_log(killed), at)
+    with Source(killed.path) as source, pytest.raises(BrokenOff):
+        list(source.entries())
+    assert _log(killed).read_bytes() == damaged
+
+
 def test_only_a_torn_last_transaction_is_cut(killed: TestLane) -> None:
     """No anchor and no acknowledgement reach it: it had never been reported as done."""
     killed.anchor_path.unlink()
@@ -146,12 +176,7 @@ def _edit(lane: TestLane, *statements: str) -> None:
     """What someone with the file and a copy of SQLite can do."""
     connection = apsw.Connection(str(lane.path))
     try:
-        for table in ("records", "certificates", "acknowledgements"):
-            names = connection.execute(
-                "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?", (table,)
-            ).fetchall()
-            for (name,) in names:
-                connection.execute(f"DROP TRIGGER {name}")
+        drop_triggers(connection)
         for statement in statements:
             connection.execute(statement)
     finally:

@@ -7,6 +7,7 @@ import apsw
 import pytest
 
 from kiosk.journal.errors import Damaged, Locked, Refused, WrongJournal
+from kiosk.journal.source import Source
 from kiosk.records.identity import check_certificate, identity_public
 from kiosk.records.journal import GENESIS, MAX_RECORD_BYTES, Head, check_signature, follow
 from tests.core.journal.lane import CUSTOMER, TestLane, fill
@@ -211,3 +212,16 @@ def test_a_body_that_is_no_record_leaves_no_trace(lane: TestLane) -> None:
                 journal.append("test.note", body, CUSTOMER)
         assert journal.head().seq == 0
         fill(journal, 1)
+
+
+def test_who_looks_at_a_live_journal_sees_one_moment_of_it(lane: TestLane) -> None:
+    """An epoch that begins while someone reads: its records without its certificate would look forged."""
+    with lane.open(1) as journal:
+        fill(journal, 2)
+    with lane.open(2) as journal, Source(lane.path) as source:
+        fill(journal, 3)
+        assert source.live
+        assert [(entry.ep, entry.seq) for entry in source.entries()] == [(1, 1), (1, 2)]
+        assert sorted(source.certificates) == [1, 2]
+    with lane.open(2), Source(lane.path) as source:
+        assert len(list(source.entries())) == 5

@@ -7,10 +7,11 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from kiosk.journal.verify import Entry, Keys, Report, verify
+from kiosk.journal.verify import Entry, Report, verify
 from kiosk.records.canonical import canonical, parse
-from kiosk.records.identity import Acknowledgement, certify, identity_public
-from kiosk.records.journal import Head, leaf_hash, sign
+from kiosk.records.identity import Acknowledgement, certify
+from kiosk.records.journal import Head, leaf_hash
+from tests.core.journal.forge import remade
 from tests.core.journal.lane import TestLane, fill
 
 RECORDS = 6
@@ -28,7 +29,7 @@ class Subject:
         self.entries = [Entry(1, seq, batch.records[0], batch.signature) for seq, batch in enumerate(batches, 1)]
         self.certificates = {1: lane.certificate()}
         self.acknowledgements = {1: lane.acknowledgement(heads[ACKNOWLEDGED - 1])}
-        self.keys = Keys(identity_public(lane.identity), lane.cosign.public_key(), lane.dev)
+        self.keys = lane.keys()
 
     def verify(self, entries: list[Entry] | None = None, acks: dict[int, Acknowledgement] | None = None) -> Report:
         found = self.entries if entries is None else entries
@@ -37,17 +38,7 @@ class Subject:
 
     def remade(self, first: int, change: Callable[[dict[str, object]], object], seed: int = 1) -> list[Entry]:
         """From record `first` on, changed there and chained and signed anew with a journal key."""
-        entries, prev = self.entries[: first - 1], ""
-        for entry in self.entries[first - 1 :]:
-            fields = parse(entry.data)
-            if entry.seq == first:
-                change(fields)
-            else:
-                fields["prev"] = prev
-            data = canonical(fields)
-            prev = leaf_hash(data)
-            entries.append(Entry(1, entry.seq, data, sign(self.lane.key(seed), prev)))
-        return entries
+        return remade(self.entries, first, change, self.lane.key(seed))
 
 
 @pytest.fixture(scope="module")

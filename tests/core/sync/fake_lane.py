@@ -24,6 +24,8 @@ class FakeLane:
         self.catalogues: list[str] = []
         self.settings: list[str] = []
         self.reads: list[int] = []
+        self.forks: list[Acknowledgement] = []
+        self.told: list[tuple[int, str]] = []
         self.changed = asyncio.Condition()
         self.closing = False
 
@@ -33,9 +35,8 @@ class FakeLane:
 
     def head(self) -> api.JournalHead:
         me, seq = self.device.enrolment, len(self.device.records)
-        return api.JournalHead(
-            me.dev, me.ep, seq, self.device.hash_at(seq), self.acked, self.device.hash_at(self.acked)
-        )
+        epoch = api.EpochHead(me.ep, seq, self.device.hash_at(seq), self.acked, self.device.hash_at(self.acked))
+        return api.JournalHead(me.dev, [epoch])
 
     async def append(self, count: int = 1) -> None:
         for _ in range(count):
@@ -87,7 +88,7 @@ class _Journal(api.Journal):
             if self.lane.closing:
                 raise LastResult(head)
             yield head
-            await self.lane.beyond(head.seq)
+            await self.lane.beyond(head.current.seq)
 
     @varlinkmethod(return_parameter="segment")
     async def Read(self, *, ep: int, after_seq: int, max_records: int, max_bytes: int) -> api.Segment:
@@ -105,7 +106,7 @@ class _Journal(api.Journal):
         return api.Segment(device.enrolment.dev, ep, after_seq + 1, device.hash_at(after_seq), records, signature)
 
     @varlinkmethod
-    async def Acknowledge(self, *, ep: int, hwm: int, hash: str, cosig: str) -> None:
+    async def Acknowledge(self, *, ep: int, hwm: int, hash: str, cosig: str, changes: str) -> None:
         ack, device = Acknowledgement(hwm, hash, cosig), self.lane.device
         try:
             check_acknowledgement(public_key(device.enrolment.cosign_key), device.enrolment.dev, ep, ack)
@@ -115,6 +116,14 @@ class _Journal(api.Journal):
             raise api.Refused(message=f"record {hwm} is another one here")
         self.lane.kept.append(ack)
         await self.lane.wake()
+
+    @varlinkmethod
+    async def Forked(self, *, ep: int, hwm: int, hash: str, cosig: str, changes: str) -> None:
+        self.lane.forks.append(Acknowledgement(hwm, hash, cosig))
+
+    @varlinkmethod
+    async def Told(self, *, ep: int, halt: str, message: str) -> None:
+        self.lane.told.append((ep, halt))
 
     @varlinkmethod(return_parameter="certificate")
     async def Certificate(self, *, ep: int) -> str:
@@ -129,7 +138,7 @@ class _Lane(api.Lane):
     async def Status(self) -> api.LaneStatus:
         present = self.lane.catalogues[-1] if self.lane.catalogues else ""
         settings = self.lane.settings[-1] if self.lane.settings else ""
-        return api.LaneStatus("attract", False, present, 0, "kassa test", settings)
+        return api.LaneStatus("attract", False, present, 0, "kassa test", settings=settings)
 
     @varlinkmethod
     async def CatalogueReady(self, *, version: str) -> None:

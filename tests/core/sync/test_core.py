@@ -69,7 +69,12 @@ UNBELIEVABLE = {
 
 
 # A gap back to nothing is what an emptied backend answers, and is believed.
-CASES = [(kind, name) for kind in (Accepted, Gap) for name in UNBELIEVABLE if (kind, name) != (Gap, "nothing")]
+CASES = [
+    (kind, name)
+    for kind in (Accepted, Gap)
+    for name in UNBELIEVABLE
+    if (kind, name) not in ((Gap, "nothing"), (Accepted, "beyond the journal"))
+]
 
 
 @pytest.mark.parametrize(("kind", "name"), CASES)
@@ -77,6 +82,39 @@ def test_what_cannot_be_believed_moves_nothing(kind: Any, name: str) -> None:
     after, effects = answered(kind(UNBELIEVABLE[name]))
     assert (after.cursor, after.phase) == (10, core.Phase.RESTING)
     assert all(isinstance(effect, core.Pause) for effect in effects)
+
+
+def test_a_backend_that_holds_more_than_the_journal_is_shown_to_the_lane() -> None:
+    after, [shown] = answered(Accepted(ack(21)))
+    assert isinstance(shown, core.ShowFork)
+    assert (shown.ack, after.cursor) == (ack(21), 10)
+    halted, effects = core.step(after, core.ForkShown("it is so"), 0.5)
+    assert halted.halt == "fork"
+    assert any(isinstance(effect, core.Pause) for effect in effects)
+    forged = Acknowledgement(21, ack(21).hash, "AA==")
+    assert not any(isinstance(effect, core.ShowFork) for effect in answered(Accepted(forged))[1])
+
+
+@pytest.mark.parametrize("answer", [Fork("another", ack(12)), Fork("another"), Stale("replaced")])
+def test_an_old_epoch_that_was_ended_is_left_and_is_no_more_due(answer: Answer) -> None:
+    old = replace(SENDING, last=False)
+    after, effects = answered(answer, old)
+    assert (after.phase, effects) == (core.Phase.STOPPED, [])
+    newer = replace(IDLE, ep=2, cursor=3)
+    assert core.due({1: old, 2: newer}) == 1
+    assert core.due({1: after, 2: newer}) == 2
+    assert core.step(after, core.Turn(), 0.5)[1] == ()
+
+
+def test_a_halted_epoch_is_left_once_the_lane_has_begun_another() -> None:
+    halted, _ = answered(Fork("another history"))
+    assert core.noted(halted, core.HeadMoved(20, 10)).phase is core.Phase.RESTING
+    assert core.noted(halted, core.HeadMoved(20, 10, last=False)).phase is core.Phase.STOPPED
+
+
+def test_an_old_epoch_of_which_the_backend_holds_more_is_done() -> None:
+    after, effects = answered(Accepted(ack(21)), replace(SENDING, last=False))
+    assert (after.cursor, after.phase, effects) == (20, core.Phase.IDLE, [])
 
 
 def test_a_gap_goes_back_at_once_and_then_with_pauses() -> None:

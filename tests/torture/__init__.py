@@ -1,0 +1,1 @@
+"""The proofs that nothing is lost, nothing doubled, nothing rewritten. `make torture` runs them all."""
