@@ -10,7 +10,7 @@ from kiosk.core import effects as do
 from kiosk.core import events as on
 from kiosk.core.basket import has_room, make_line, paid_minor, standing, with_lines
 from kiosk.core.scanning import open_sale
-from kiosk.core.state import Attendant, AttendantMenu, PinAsked, State, VoidAsked, Waiting
+from kiosk.core.state import Attendant, AttendantMenu, DayShown, PinAsked, State, VoidAsked, Waiting
 from kiosk.core.steps import Step, stay
 from kiosk.records.sale import Line
 
@@ -21,7 +21,7 @@ AWAY_S = 60
 """An attendant who does nothing for so long has left."""
 PIN_S = 30
 """A PIN that nobody enters is not asked for any longer."""
-THEIRS = (AttendantMenu, VoidAsked)
+THEIRS = (AttendantMenu, VoidAsked, DayShown)
 """Prompts that go when the attendant goes."""
 
 

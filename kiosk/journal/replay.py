@@ -22,6 +22,7 @@ from kiosk.core import events as on
 from kiosk.core.checkout import step
 from kiosk.core.closing import sealed
 from kiosk.core.entry import Entry as Body
+from kiosk.core.lasting import Lasting, with_lasting
 from kiosk.core.state import State, fresh
 from kiosk.journal.verify import Entry
 from kiosk.receipt.blocks import DocumentError, from_json, to_json
@@ -91,6 +92,7 @@ class _Replay:
         self._since_rest: list[on.Any] = []
         self._at_rest: tuple[int, int] | None = None
         """Where the number series stood when the last sale ended; None: the journal does not say (yet)."""
+        self._lasting = Lasting()
         self._jobs: dict[str, do.PrintReceipt] = {}
 
     def take(self, entry: Entry) -> None:
@@ -125,6 +127,7 @@ class _Replay:
 
     def _rest(self, body: Body) -> None:
         self._since_rest, self._at_rest = [], (body.next_sale_no, body.next_receipt_no)
+        self._lasting = body.lasting or Lasting()
         self._jobs.clear()
 
     def _wait_for_rules(self, typ: str, body: Body) -> None:
@@ -144,6 +147,7 @@ class _Replay:
         if self._at_rest is None:
             self._at_rest = (sale_no, receipt_no)
         state = replace(fresh(event.shop), next_sale_no=sale_no, next_receipt_no=receipt_no)
+        state = with_lasting(state, self._lasting)
         for earlier in self._since_rest:
             state = step(state, earlier).state
         self._state = step(state, event).state

@@ -18,6 +18,7 @@ from kiosk.journal.recovery import Recovery
 from kiosk.journal.stamp import Context
 from kiosk.journal.store import Journal
 from kiosk.lane import config as configuration
+from kiosk.lane import days
 from kiosk.lane.catalogue import Catalogue, file_name, newest
 from kiosk.lane.fiscal import SCHEMES
 from kiosk.lane.hardware import Hardware
@@ -80,6 +81,8 @@ class House:
         )
         self._settings.hold(state.settings.version)
         self.lane.on_rest(self._settings.take)
+        self.lane.opens_day = lambda: days.opened(self._stamp)
+        self._stamp.business_day = self._business_day
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run_loop, name="devices")
         self._service: Service | None = None
@@ -151,7 +154,18 @@ class House:
     def _tend(self) -> None:
         """Now and then: what comes by the clock and not by an event."""
         self.lane.post(self._settings.take)
+        self.lane.post(self._close_by_clock)
         self._loop.call_later(TEND_S, self._tend)
+
+    def _business_day(self) -> str:
+        day = self.lane.snapshot().state.day
+        return day.date if day is not None else ""
+
+    def _close_by_clock(self) -> None:
+        """On the lane's thread."""
+        event = days.due(self.lane.snapshot().state, self._stamp, configuration.close_at_min(self.config))
+        if event is not None:
+            self.lane.post(event)
 
     def _restored(self, shop: Shop, enrolled: Enrolment) -> tuple[State, str]:
         """The state out of the journal, and why no sale may be begun; empty if one may."""

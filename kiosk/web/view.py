@@ -5,6 +5,7 @@ from typing import NamedTuple
 from kiosk.core.screen import Screen, can_scan, card_offered, print_offered, screen
 from kiosk.core.state import (
     AttendantMenu,
+    DayShown,
     HelpCalled,
     ItemNotFound,
     NotForSale,
@@ -21,7 +22,7 @@ from kiosk.core.state import (
 from kiosk.core.suspend import can_suspend
 from kiosk.i18n import LANGUAGES, N_, Translator, html_lang, pick, resolve, translator
 from kiosk.lane.port import Published
-from kiosk.web import slips, staff
+from kiosk.web import days, slips, staff
 from kiosk.web import words as say
 from kiosk.web.basket import item_count, rows
 from kiosk.web.qr import qr_svg, receipt_address
@@ -119,6 +120,7 @@ def context(published: Published) -> dict[str, object]:
         "void_reasons": staff.void_reasons(words) if isinstance(state.prompt, VoidAsked) else [],
         "changes": slips.changes(state, words),
         "suspendable": can_suspend(state) and not card_offered(state),
+        "day": days.day_view(state, words),
         "can_scan": can_scan(state),
         "card_offered": card_offered(state),
         "print_offered": print_offered(state),
@@ -169,6 +171,8 @@ def prompt_view(prompt: Prompt, words: Translator, *, paid: bool = False) -> Pro
             return PromptView("void_asked", *staff.words_of(prompt, words), name, html_lang(code))
         case NotPossible() | Recalled():
             return PromptView(prompt.__struct_config__.tag, *slips.words_of(prompt, words))  # type: ignore[arg-type]
+        case DayShown():
+            return PromptView("day_shown", *days.words_of(prompt, words))
         case NotForSale(name=names):
             name, code = pick(names, words.language)
             body = N_("It was not added. Please take it to the staffed till.")
