@@ -19,6 +19,7 @@ from cloud.command import FAILURES, AsJson, ConfigFile, DataDir, ShopName, confi
 from cloud.rebuild import rebuild as rebuild_projection
 from cloud.sources import read_products
 from cloud.staff_cli import app as staff_app
+from hal.api.scrub import guard_stderr
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 catalogue_app = typer.Typer(no_args_is_help=True, help="Catalogue versions.")
@@ -152,6 +153,7 @@ def publish(
 
 
 def main() -> None:
+    guard_stderr()
     app()
 
 

@@ -38,12 +38,14 @@ def main(arguments: list[str] | None = None) -> int:
 def _serve(config: object, *, json: bool) -> int:
     import asyncio
 
+    from hal.api.scrub import guard_stderr
     from hal.api.server import SocketTaken
     from hal.config import HalConfig
     from hal.daemon.log import configure
     from hal.daemon.run import run
 
     assert isinstance(config, HalConfig)
+    guard_stderr()
     configure(json=json)
     try:
         asyncio.run(run(config))

@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from hal.api.scrub import guard_stderr
 from kiosk.lane.catalogue_cli import app as catalogue_app
 
 MIN_TOKEN_CHARS = 16
@@ -143,4 +144,5 @@ class _JsonFormatter(logging.Formatter):
 
 
 def main() -> None:
+    guard_stderr()
     app()

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from hal.api.scrub import guard_stderr
 from provisioning.enrol.backend import EnrolmentFailed
 from provisioning.enrol.enrol import AlreadyEnrolled
 from provisioning.enrol.enrol import enrol as run_enrolment
@@ -45,6 +46,7 @@ def enrol(
 
 
 def main() -> None:
+    guard_stderr()
     app()
 
 

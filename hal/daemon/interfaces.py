@@ -15,6 +15,7 @@ from asyncvarlink.serviceinterface import VarlinkServiceInterface
 
 from hal.api import interfaces as api
 from hal.api.records import Batch, Device, JobState, Kind, PaymentAnswer, PrinterProfile
+from hal.api.scrub import scrubbed
 from hal.daemon.supervisor import Slot, Supervisor
 from hal.drivers.contract import Busy, NotAwaited, PrinterDriver, ScannerDriver, TerminalDriver
 
@@ -260,7 +261,7 @@ class CardTerminal(api.CardTerminal):
         _check_id("payment_id", payment_id)
         _check_money(amount_minor, currency)
         _check_witness(witness)
-        return await self._session.lasting(device, driver.query(payment_id, amount_minor, currency, witness))
+        return scrubbed(await self._session.lasting(device, driver.query(payment_id, amount_minor, currency, witness)))
 
     @varlinkmethod(return_parameter="answer")
     async def Reverse(

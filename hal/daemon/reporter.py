@@ -14,6 +14,7 @@ from hal.api.records import (
     PrintEnded,
     Read,
 )
+from hal.api.scrub import scrubbed
 from hal.daemon.hub import Hub
 from hal.drivers.contract import Part
 
@@ -64,9 +65,13 @@ class DeviceReporter:
         self._update(replace(self.device, claimed=claimed))
 
     def emit(self, part: Part) -> int:
+        # Whatever text a device sent ends here, free of card numbers; but not a read, which may be a product's code.
+        if not isinstance(part, Read):
+            part = scrubbed(part)
         return self._hub.publish(self.device.id, **{FIELD[type(part)]: part})
 
     def _update(self, device: Device) -> None:
+        device = scrubbed(device)
         if device != self.device:
             self.device = device
             self._hub.publish(device.id, device_changed=device)

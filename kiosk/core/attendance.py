@@ -8,10 +8,11 @@ from msgspec.structs import replace
 
 from kiosk.core import effects as do
 from kiosk.core import events as on
-from kiosk.core.basket import has_room, make_line, paid_minor, standing, with_lines
+from kiosk.core.basket import has_room, make_line, standing, with_lines
 from kiosk.core.scanning import open_sale
-from kiosk.core.state import Attendant, AttendantMenu, DayShown, PinAsked, State, VoidAsked, Waiting
+from kiosk.core.state import Attendant, AttendantMenu, DayShown, PinAsked, ResolveAsked, State, VoidAsked, Waiting
 from kiosk.core.steps import Step, stay
+from kiosk.core.tenders import paid_minor
 from kiosk.records.sale import Line
 
 WRONG_PINS = 5
@@ -21,7 +22,7 @@ AWAY_S = 60
 """An attendant who does nothing for so long has left."""
 PIN_S = 30
 """A PIN that nobody enters is not asked for any longer."""
-THEIRS = (AttendantMenu, VoidAsked, DayShown)
+THEIRS = (AttendantMenu, ResolveAsked, VoidAsked, DayShown)
 """Prompts that go when the attendant goes."""
 
 
@@ -50,7 +51,10 @@ def refused(state: State, event: on.AttendantRefused) -> Step:
 
 
 def identified(state: State, event: on.AttendantIdentified) -> Step:
-    return Step(replace(state, attendant=Attendant(event.attendant_id, event.roles), prompt=AttendantMenu()))
+    attendant = Attendant(event.attendant_id, event.roles)
+    # A payment that waits for them is what they came for: its evidence is shown, not the menu.
+    doubt = state.payment is not None and state.payment.phase == "manual" and attendant.may("payments")
+    return Step(replace(state, attendant=attendant, prompt=None if doubt else AttendantMenu()))
 
 
 def left(state: State, event: on.AttendantLeft) -> Step:

@@ -71,15 +71,6 @@ def has_room(sale: Sale, lines: Sequence[Line]) -> bool:
     return len(every) <= MAX_LINES and len(msgspec.json.encode(every)) <= MAX_LINES_BYTES
 
 
-def paid_minor(sale: Sale) -> int:
-    """What approved tenders have brought so far, without tips and surcharges."""
-    return sum(t.authorised_minor for t in sale.tenders if t.state == "approved")
-
-
-def due_minor(sale: Sale) -> int:
-    return sale.total_minor - paid_minor(sale)
-
-
 class Group(msgspec.Struct, frozen=True):
     """Like lines shown as one: `count` x `first`, with the deposits that came along. `newest` is the last line's id."""
 

@@ -6,9 +6,10 @@ gives the same sale whatever the devices do meanwhile; `durable_part` is what mu
 
 from msgspec.structs import replace
 
-from kiosk.core import attendance, closing, day, payment, scanning, suspend
+from kiosk.core import attendance, closing, day, doubt, payment, reversal, scanning, suspend
 from kiosk.core import effects as do
 from kiosk.core import events as on
+from kiosk.core.attempt import last_paid
 from kiosk.core.basket import standing
 from kiosk.core.lasting import Lasting, lasting
 from kiosk.core.screen import screen
@@ -38,6 +39,7 @@ _SIGNS_OF_LIFE = (
     on.HelpTouched,
     on.CancelTouched,
     on.RemoveTouched,
+    on.ResolveTouched,
     on.PromptClosed,
     on.BadgeShown,
     on.MenuTouched,
@@ -65,11 +67,15 @@ def step(state: State, event: on.Any) -> Step:
     return Step(after, (*taken.effects, *gone, *_timers(state, event, after)))
 
 
-def durable_part(state: State) -> tuple[Sale | None, str, Receipt | None, str, int, int, Lasting]:
+Durable = tuple[Sale | None, str, Receipt | None, str, str, int, int, Lasting]
+
+
+def durable_part(state: State) -> Durable:
     """What replay must restore."""
-    tender_id = state.payment.tender_id if state.payment is not None else ""
+    tender_id, ending = (state.payment.tender_id, state.payment.ending) if state.payment is not None else ("", "")
     stage = "idle" if state.sale is None else "scanning" if state.stage == "choosing" else state.stage
-    return (state.sale, stage, state.receipt, tender_id, state.next_sale_no, state.next_receipt_no, lasting(state))
+    numbers = (state.next_sale_no, state.next_receipt_no)
+    return (state.sale, stage, state.receipt, tender_id, ending, *numbers, lasting(state))
 
 
 def is_recorded(before: State, event: on.Any, taken: Step) -> bool:
@@ -112,7 +118,15 @@ def _dispatch(state: State, event: on.Any) -> Step:
         case on.PaymentLost():
             return payment.lost(state, event)
         case on.PaymentQueried():
-            return payment.queried(state, event)
+            return doubt.queried(state, event)
+        case on.PaymentLeftToStaff():
+            return doubt.left_to_staff(state, event)
+        case on.PaymentResolved():
+            return doubt.resolved(state, event)
+        case on.ReversalIntended():
+            return reversal.intended(state, event)
+        case on.ReversalEnded():
+            return reversal.ended(state, event)
         case on.ConfirmFailed():
             return payment.confirm_failed(state, event)
         case on.PaymentProgressed():
@@ -158,7 +172,7 @@ def _dispatch(state: State, event: on.Any) -> Step:
             return Step(replace(state, settings=Adopted(version, sequence))) if newer else stay(state)
         case on.Restarted():
             # Who was at the lane before a restart must show it again: the process cannot know who stands there now.
-            return _resume(replace(state, attendant=None))
+            return _resume(replace(state, attendant=None), restarted=True)
         case _:
             return _passing(state, event)
 
@@ -191,6 +205,8 @@ def _passing(state: State, event: on.Passing | on.LanguageChosen) -> Step:
             return Step(after, (do.CallStaff("journal"),)) if reason else _resume(after)
         case on.TimerElapsed(name):
             return _elapsed(state, name)
+        case on.ResolveTouched():
+            return doubt.resolve_touched(state, event)
         case on.BadgeShown():
             return attendance.badge_shown(state, event)
         case on.MenuTouched():
@@ -261,7 +277,7 @@ def _device(state: State, event: on.DeviceChanged) -> Step:
             health = replace(state.health, terminal=event.health)
     after = replace(state, health=health)
     if event.device == "terminal" and event.health.usable and not was_usable:
-        return payment.terminal_is_back(after)
+        return doubt.terminal_is_back(after)
     stuck = event.device == "printer" and state.stage == "printing" and not event.health.usable
     if stuck and state.health.printer.usable:  # while it is only waiting for paper: sooner than the job gives up
         return Step(after, (do.CallStaff("printer"),))
@@ -275,30 +291,47 @@ def _hal(state: State, event: on.HalChanged) -> Step:
     return _resume(after)
 
 
-def _resume(state: State) -> Step:
+def _resume(state: State, *, restarted: bool = False) -> Step:
     """What happened meanwhile is not known, or could not be recorded: ask, and do again what may be done again."""
-    return payment.resume(state) if state.payment is not None else closing.resume(state)
+    if state.payment is not None:
+        return payment.resume(state, restarted=restarted)
+    return closing.resume(state)
 
 
 def _elapsed(state: State, name: str) -> Step:
     match name:
-        case "query" | "ending":
-            return payment.timer(state, name)
-        case "unclear" if screen(state) == "checking":
-            return payment.unclear_too_long(state)
+        case "query":
+            return doubt.timer(state)
+        case "ending":
+            return payment.late_with_its_end(state)
+        case "unclear" if _is_unclear(state):
+            return doubt.unclear_too_long(state)
         case "idle" if state.stage == "scanning" and state.sale is None:
             return Step(closing.next_customer(state))
         case "idle" if _waits_for_customer(state) and not isinstance(state.prompt, StillThere):
             return Step(replace(state, prompt=StillThere(state.shop.answer_s)))
         case "answer" if isinstance(state.prompt, StillThere):
-            unpaid = state.stage in ("scanning", "choosing")
-            return Step(replace(state, prompt=None), (do.GiveUp() if unpaid else do.Finish(),))
+            return Step(replace(state, prompt=None), (_nobody(state),))
         case "attendant":
             return attendance.away(state)
         case "thanks" if state.stage in ("thanks", "suspended"):
             return Step(state, (do.Finish(),))
         case _:
             return stay(state)
+
+
+def _nobody(state: State) -> do.Any:
+    """Nobody is there any more: what is to be done with what they left."""
+    if state.stage not in ("scanning", "choosing"):
+        return do.Finish()
+    part = last_paid(state.sale) if state.sale is not None else None
+    return do.GiveUp() if part is None else do.IntendReversal(part.tender_id, "abandoned")
+
+
+def _is_unclear(state: State) -> bool:
+    """Whether the customer stands before a question that nobody but a clock would take to staff."""
+    manual = state.payment is not None and state.payment.phase == "manual"
+    return screen(state) == "checking" and not manual
 
 
 def _waits_for_customer(state: State) -> bool:
@@ -327,7 +360,7 @@ def _clocks(state: State) -> dict[TimerName, int]:
         clocks["answer"] = state.shop.answer_s
     elif _waits_for_customer(state):
         clocks["idle"] = state.shop.idle_s
-    if screen(state) == "checking":
+    if _is_unclear(state):
         clocks["unclear"] = UNCLEAR_S
     if isinstance(state.prompt, PinAsked):
         clocks["attendant"] = attendance.PIN_S

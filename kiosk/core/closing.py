@@ -4,9 +4,9 @@ from msgspec.structs import replace
 
 from kiosk.core import effects as do
 from kiosk.core import events as on
-from kiosk.core.basket import paid_minor
 from kiosk.core.state import Receipt, State
 from kiosk.core.steps import Step, stay
+from kiosk.core.tenders import UNSETTLED, paid_minor
 from kiosk.records.sale import Sale, SaleState
 
 MAX_COPIES = 2
@@ -72,11 +72,15 @@ def finished(state: State) -> Step:
 
 
 def given_up(state: State, how: SaleState) -> Step:
-    """Cancelled or abandoned: only while nothing is paid and no payment is under way."""
-    if state.sale is None or state.payment is not None or state.stage not in ("scanning", "choosing"):
+    """Cancelled or abandoned: only while nothing is paid, and no payment is under way but the giving back of parts
+    that has come to its end."""
+    if state.sale is None or paid_minor(state.sale) > 0:
         return stay(state)
-    if paid_minor(state.sale) > 0:
-        return Step(state, (do.CallStaff("partly_paid"),))
+    given_back = state.payment is not None and state.payment.phase == "reversing" and bool(state.payment.ending)
+    if given_back and all(tender.state not in UNSETTLED for tender in state.sale.tenders):
+        return Step(next_customer(state))
+    if state.payment is not None or state.stage not in ("scanning", "choosing"):
+        return stay(state)
     return Step(next_customer(state))
 
 

@@ -12,9 +12,9 @@ from kiosk.core.attendance import may
 from kiosk.core.report import Report, TaxSum, TenderSum
 from kiosk.core.state import DayShown, State
 from kiosk.core.steps import Step, stay
+from kiosk.core.tenders import settled_minor
 from kiosk.records.sale import Sale
 
-PAID = ("approved", "manual")
 MINUTE_MS = 60_000
 DAY_MINUTES = 24 * 60
 
@@ -107,12 +107,12 @@ def _closed(day: Report, sale: Sale) -> Report:
             gross_minor=old.gross_minor + tax.gross_minor,
         )
     tenders = {tender.kind: tender for tender in day.tenders}
-    for paid in (tender for tender in sale.tenders if tender.state in PAID):
+    for paid in (tender for tender in sale.tenders if tender.state == "approved"):
         was = tenders.get(paid.kind, TenderSum(paid.kind))
         tenders[paid.kind] = replace(
             was,
             count=was.count + 1,
-            amount_minor=was.amount_minor + paid.authorised_minor,
+            amount_minor=was.amount_minor + settled_minor(paid),
             tips_minor=was.tips_minor + paid.tip_minor,
             surcharges_minor=was.surcharges_minor + paid.surcharge_minor,
         )

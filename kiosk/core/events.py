@@ -9,8 +9,8 @@ from typing import Literal
 import msgspec
 
 from kiosk.core.report import Report
-from kiosk.core.state import Catalogue, DeviceHealth, DeviceName, Shop, TimerName
-from kiosk.records.sale import CardReferences, Fiscal, Product, RestrictionCheck
+from kiosk.core.state import Catalogue, DeviceHealth, DeviceName, Ending, Shop, TimerName
+from kiosk.records.sale import CardReferences, Evidence, Fiscal, Product, RestrictionCheck
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -48,6 +48,7 @@ class TerminalPrepared(Event, frozen=True, tag="payment.intent"):
 
     tender_id: str
     witness: str
+    wall_ms: int = 0
 
 
 class TerminalNotPrepared(Event, frozen=True, tag="payment.not_started"):
@@ -102,6 +103,45 @@ class PaymentQueried(Event, frozen=True, tag="payment.queried"):
     authorised_minor: int
     currency: str
     card: CardReferences | None
+    detail: str
+    wall_ms: int = 0
+
+
+class PaymentLeftToStaff(Event, frozen=True, tag="payment.manual"):
+    """An alarm: neither the lane nor the terminal can say how this tender ended, and a member of staff must. Also for
+    a tender of a sale that is over, which then only its record and the acquirer's figures can settle."""
+
+    tender_id: str
+    evidence: Evidence
+    wall_ms: int
+
+
+class PaymentResolved(Event, frozen=True, tag="payment.resolved"):
+    """A member of staff has said, with this evidence before them, whether the customer was charged."""
+
+    tender_id: str
+    charged: bool
+    attendant_id: str
+    evidence: Evidence
+    wall_ms: int
+
+
+class ReversalIntended(Event, frozen=True, tag="payment.reversal_intent"):
+    """An approved tender is to be given back: durable before the terminal is asked. `ending`: the whole sale is given
+    up, and so ends once nothing of it is paid any more."""
+
+    tender_id: str
+    reversal_id: str
+    ending: Ending
+    wall_ms: int
+
+
+class ReversalEnded(Event, frozen=True, tag="payment.reversal_ended"):
+    """`refused`: the payment stands. `unknown`: nobody knows. `detail`: a stable word or the terminal's own code."""
+
+    tender_id: str
+    reversal_id: str
+    outcome: Literal["reversed", "refused", "unknown"]
     detail: str
 
 
@@ -315,6 +355,12 @@ class RemoveTouched(Event, frozen=True, tag="remove_touched"):
     line_id: str
 
 
+class ResolveTouched(Event, frozen=True, tag="resolve_touched"):
+    """A member of staff says how the payment ended; asked once more before it counts."""
+
+    charged: bool
+
+
 class BadgeShown(Event, frozen=True, tag="badge_shown"):
     """A badge of the staff was read, or a PIN was given while none is taken (`wait_s` above 0)."""
 
@@ -402,6 +448,10 @@ Durable = (
     | PaymentEnded
     | PaymentLost
     | PaymentQueried
+    | PaymentLeftToStaff
+    | PaymentResolved
+    | ReversalIntended
+    | ReversalEnded
     | Fiscalised
     | SaleClosed
     | ReceiptChosen
@@ -431,6 +481,7 @@ Passing = (
     | HelpTouched
     | CancelTouched
     | RemoveTouched
+    | ResolveTouched
     | BadgeShown
     | MenuTouched
     | FoundNotPossible

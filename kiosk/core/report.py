@@ -12,7 +12,7 @@ class TaxSum(msgspec.Struct, frozen=True):
 
 
 class TenderSum(msgspec.Struct, frozen=True):
-    """`amount_minor`: what was authorised, without tips and surcharges."""
+    """`amount_minor`: what paid for goods; tips and surcharges were charged besides, change is taken off."""
 
     kind: str
     count: int = 0

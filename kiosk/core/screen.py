@@ -13,6 +13,8 @@ Screen = Literal[
     "pay",
     "card",
     "checking",
+    "evidence",
+    "reversing",
     "closing",
     "receipt",
     "printing",
@@ -36,8 +38,7 @@ def screen(state: State) -> Screen:
         case "choosing":
             return "pay"
         case "paying":
-            unclear = state.payment is not None and state.payment.phase == "unknown"
-            return "checking" if unclear or not state.health.hal else "card"
+            return _paying(state)
         case "closing":
             return "closing"
         case "receipt":
@@ -50,6 +51,15 @@ def screen(state: State) -> Screen:
             return "thanks"
         case "suspended":
             return "suspended"
+
+
+def _paying(state: State) -> Screen:
+    phase = state.payment.phase if state.payment is not None else "preparing"
+    if phase == "reversing":
+        return "reversing"
+    if phase == "manual" and state.attendant is not None and state.attendant.may("payments"):
+        return "evidence"
+    return "checking" if phase in ("unknown", "manual") or not state.health.hal else "card"
 
 
 def can_scan(state: State) -> bool:

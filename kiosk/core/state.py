@@ -81,9 +81,13 @@ Stage = Literal["idle", "scanning", "choosing", "paying", "closing", "receipt", 
 """idle: nobody there. choosing: how to pay. closing: fiscal port and seal. receipt: how to hand it over.
 suspended: put aside, the slip's code is shown."""
 
-Phase = Literal["preparing", "charging", "aborting", "confirming", "unknown"]
+Phase = Literal["preparing", "charging", "aborting", "confirming", "unknown", "reversing", "manual"]
 """Of the one payment under way. preparing: nothing sent. charging: the terminal works. confirming: approved, recorded,
-being acknowledged to the terminal. unknown: the terminal is being asked."""
+being acknowledged to the terminal. unknown: the terminal is being asked. reversing: what was paid goes back. manual:
+only a member of staff can say how it ended."""
+
+Ending = Literal["", "cancelled", "abandoned"]
+"""How the sale ends once all its parts are reversed; empty: it goes on."""
 
 
 class Payment(Base, frozen=True):
@@ -96,6 +100,7 @@ class Payment(Base, frozen=True):
     text: str = ""
     staff: bool = False
     """True once staff were called: the terminal's record could not settle the question, or took too long."""
+    ending: Ending = ""
 
 
 class Receipt(Base, frozen=True):
@@ -166,6 +171,12 @@ class PaymentFailed(Base, frozen=True, tag="payment_failed"):
     reason: str
 
 
+class ResolveAsked(Base, frozen=True, tag="resolve_asked"):
+    """To the member of staff: really charged, or really not?"""
+
+    charged: bool
+
+
 class ScanNotNow(Base, frozen=True, tag="scan_not_now"):
     """Something was scanned where nothing can be added (while paying, before the receipt was chosen)."""
 
@@ -231,6 +242,7 @@ Prompt = (
     | StillThere
     | CancelAsked
     | PaymentFailed
+    | ResolveAsked
     | ScanNotNow
     | NotForSale
     | PinAsked

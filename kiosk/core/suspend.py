@@ -4,11 +4,12 @@ from msgspec.structs import replace
 
 from kiosk.core import effects as do
 from kiosk.core import events as on
-from kiosk.core.basket import has_room, make_line, paid_minor, standing, with_lines
+from kiosk.core.basket import has_room, make_line, standing, with_lines
 from kiosk.core.closing import next_customer
 from kiosk.core.scanning import open_sale
 from kiosk.core.state import Change, NotPossible, Recalled, Receipt, State, Waiting
 from kiosk.core.steps import Step, stay
+from kiosk.core.tenders import paid_minor
 from kiosk.records.sale import Line, Sale
 
 VALID_MINUTES = 24 * 60

@@ -197,14 +197,14 @@ class Database:
         row = self._connection.execute(
             "SELECT data, signature FROM records WHERE place = ?", (place(ep, seq),)
         ).fetchone()
-        return None if row is None else (row[0], row[1])
+        return None if row is None else (_bytes(row[0]), _bytes(row[1]))
 
     def last(self, ep: int) -> Row | None:
         row = self._connection.execute(
             "SELECT place, data, signature FROM records WHERE place > ? AND place < ? ORDER BY place DESC LIMIT 1",
             (place(ep, 0), place(ep + 1, 0)),
         ).fetchone()
-        return None if row is None else (row[0] - place(ep, 0), row[1], row[2])
+        return None if row is None else (row[0] - place(ep, 0), _bytes(row[1]), _bytes(row[2]))
 
     def rows(self, ep: int, after_seq: int) -> Iterator[Row]:
         return rows(self._connection, ep, after_seq)
@@ -228,7 +228,7 @@ class Database:
         return self._texts("SELECT ep, CAST(acknowledgement AS BLOB) FROM acknowledgements ORDER BY ep")
 
     def _texts(self, query: str) -> dict[int, bytes]:
-        return {int(ep): bytes(text) for ep, text in self._connection.execute(query)}
+        return {int(ep): _bytes(text) for ep, text in self._connection.execute(query)}
 
     def put_acknowledgement(self, ep: int, hwm: int, text: str) -> None:
         """Durable on return. The trigger refuses to go back."""
@@ -252,6 +252,11 @@ class Database:
         self._connection.close()
 
 
+def _bytes(value: object) -> bytes:
+    """What a column holds; nothing, where rot has made it another type than its table allows: that never verifies."""
+    return value if isinstance(value, bytes) else b""
+
+
 def rows(connection: apsw.Connection, ep: int, after_seq: int) -> Iterator[Row]:
     """Records of an epoch in order, with what their key says their number is."""
     base = place(ep, 0)
@@ -263,6 +268,6 @@ def rows(connection: apsw.Connection, ep: int, after_seq: int) -> Iterator[Row]:
     try:
         for at, data, signature in cursor:
             seq = at - base
-            yield seq, data, signature
+            yield seq, _bytes(data), _bytes(signature)
     except apsw.CorruptError as error:
         raise Damaged("file", ep, seq + 1, f"the file's pages do not hold together: {error}") from None

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,9 @@ from typer.exceptions import TyperException
 from kiosk.journal import days_cli
 from kiosk.journal import export as exporting
 from kiosk.journal import replay_cli as replaying
+from kiosk.journal.replay import Range
 from kiosk.journal.source import BrokenOff, Source, Unreadable
+from kiosk.journal.stepping import Candidates
 from kiosk.journal.verify import Bad, Entry, Keys, Report, verify
 from kiosk.records.identity import (
     Acknowledgement,
@@ -35,6 +37,7 @@ from kiosk.records.identity import (
 from kiosk.records.journal import Head, Record
 
 MAX_SHOWN = 1_000_000
+EXIT_GAPS = 3
 _MAX_KEY_BYTES = 64 * 1024
 _PROGRESS_FROM = 5000
 
@@ -113,7 +116,8 @@ def verify_command(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Verify every record. Exit 0: all of it verifies. Exit 1: the first bad record is named."""
+    """Verify every record. Exit 0: all of it verifies. Exit 1: the first bad record is named. Exit 3: all of it
+    verifies but for damage that the journal itself declares, which is named."""
     trusted = _keys(keys, identity_key, cosign_key)
     report = _verify(file, trusted)
     if as_json:
@@ -123,6 +127,8 @@ def verify_command(
         _tell(file, report)
     if not report.ok:
         raise typer.Exit(1)
+    if report.gaps:
+        raise typer.Exit(EXIT_GAPS)
 
 
 def _verify(file: Path, keys: Keys) -> Report:
@@ -132,9 +138,13 @@ def _verify(file: Path, keys: Keys) -> Report:
         acknowledgements = {} if manifest.day else manifest.acknowledgements
         count = sum(segment.last_seq - segment.first_seq + 1 for segment in manifest.segments)
         entries, starts = exporting.entries(file, manifest), exporting.starts(manifest)
-        return _run(entries, certificates, acknowledgements, keys, starts, count)
+        notes, named = exporting.candidates(manifest), exporting.named(manifest)
+        return _run(entries, certificates, acknowledgements, keys, starts, count, lambda: notes, named)
     with Source(file) as source:
-        return _run(source.entries(), source.certificates, source.acknowledgements, keys, {}, source.count)
+        notes_of, named = source.candidates, source.named_keys()
+        return _run(
+            source.entries(), source.certificates, source.acknowledgements, keys, {}, source.count, notes_of, named
+        )
 
 
 def _run(
@@ -144,6 +154,8 @@ def _run(
     keys: Keys,
     starts: dict[int, Head],
     count: int,
+    candidates: Candidates,
+    named: Mapping[tuple[int, int], KeyCertificate],
 ) -> Report:
     broken: list[Bad] = []
 
@@ -154,7 +166,16 @@ def _run(
             broken.append(error.bad)
 
     with _progress("verifying", count) as advance:
-        report = verify(until_broken(), certificates, acknowledgements, keys, starts=starts, progress=advance)
+        report = verify(
+            until_broken(),
+            certificates,
+            acknowledgements,
+            keys,
+            starts=starts,
+            candidates=candidates,
+            named=named,
+            progress=advance,
+        )
     if broken and (report.bad is None or report.bad.kind == "cut_tail"):
         report.bad = broken[0]
     return report
@@ -165,6 +186,14 @@ def _tell(file: Path, report: Report) -> None:
     for epoch in report.epochs:
         held = f"counter-signed up to {epoch.acknowledged_seq}" if epoch.acknowledged_seq else "never counter-signed"
         out(f"epoch {epoch.ep}: records {epoch.first_seq} to {epoch.last_seq} verify, {held}\n")
+    for gap in report.gaps:
+        out(
+            f"GAP: epoch {gap.ep}, records {gap.first_seq} to {gap.last_seq}: declared by record {gap.declared_seq} of "
+            f"epoch {gap.declared_ep}: {gap.why} [{gap.kind}]\n"
+        )
+    if report.bad is None and report.gaps:
+        out(f"OK, WITH GAPS: {report.records} records of device {report.dev} in {file} verify\n")
+        return
     if report.bad is None:
         out(f"OK: {report.records} records of device {report.dev} in {file} verify\n")
         return
@@ -190,7 +219,14 @@ def export(
     with Source(file) as source, _progress("exporting", source.count) as advance:
         try:
             manifest = exporting.write(
-                out, source.entries(), source.certificates, source.acknowledgements, day=day, progress=advance
+                out,
+                source.entries(),
+                source.certificates,
+                source.acknowledgements,
+                day=day,
+                notes=source.candidates(),
+                named_keys=source.named_keys(),
+                progress=advance,
             )
         except BrokenOff as error:
             raise BadInput(f"{file}: epoch {error.bad.ep}, record {error.bad.seq}: {error.bad.why}") from None
@@ -216,8 +252,8 @@ def replay_command(
     """Make every sale, receipt and print again and compare with what was sealed. Exit 1: something differs."""
     if catalogues is not None and not catalogues.is_dir():
         raise BadInput(f"--catalogues {catalogues} is no folder")
-    with _records(file) as (entries, count):
-        same = replaying.run(entries, count, catalogues, _progress, as_json=as_json)
+    with _records(file) as (entries, gaps, count):
+        same = replaying.run(entries, gaps, count, catalogues, _progress, as_json=as_json)
     if not same:
         raise typer.Exit(1)
 
@@ -232,7 +268,7 @@ def day(
     """Add the business days up again and compare with the Z reports. Exit 1: one says otherwise, or there is none."""
     if date and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", date, re.ASCII):
         raise BadInput(f"--day {date[:40]!r}; allowed: a date such as 2026-11-27")
-    with _records(file) as (entries, _):
+    with _records(file) as (entries, _, _):
         found, same = days_cli.run(entries, date, as_json=as_json)
     if not found:
         print("kassa-journal: no such business day in the file", file=sys.stderr)
@@ -241,16 +277,18 @@ def day(
 
 
 @contextmanager
-def _records(file: Path) -> Iterator[tuple[Iterable[Entry], int]]:
-    """The records of a journal or of an export, and how many there are. Raises BadInput where reading breaks off."""
+def _records(file: Path) -> Iterator[tuple[Iterable[Entry], list[Range], int]]:
+    """The records of a journal or of an export, its declared gaps, the number of records. BadInput where it breaks
+    off."""
     try:
         if file.is_dir():
             manifest = exporting.read_manifest(file)
             count = sum(segment.last_seq - segment.first_seq + 1 for segment in manifest.segments)
-            yield exporting.entries(file, manifest), count
+            gaps = exporting.ranges(exporting.candidates(manifest))
+            yield exporting.entries(file, manifest), gaps, count
         else:
             with Source(file) as source:
-                yield source.entries(), source.count
+                yield source.entries(), exporting.ranges(source.candidates()), source.count
     except BrokenOff as error:
         raise BadInput(f"{file}: epoch {error.bad.ep}, record {error.bad.seq}: {error.bad.why}") from None
 
@@ -319,7 +357,7 @@ def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Exit 0: done, 1: a record is bad, 2: the call or the file is no use."""
+    """Exit 0: done, 1: a record is bad, 2: the call or the file is no use, 3: all verifies but for declared gaps."""
     command: Any = typer.main.get_command(app)
     given = sys.argv[1:] if arguments is None else arguments
     try:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from hal.api.scrub import scrubbed
 from kiosk.core import effects as do
 from kiosk.core import events as on
 from kiosk.core.checkout import is_recorded, step
@@ -32,6 +33,7 @@ _BY_ATTENDANT = (
     on.AttendantLeft,
     on.RestrictionChecked,
     on.LineVoided,
+    on.PaymentResolved,
     on.DayRead,
     on.DayClosed,
 )
@@ -140,7 +142,8 @@ class Lane:
             if isinstance(happened, Wish):
                 _log.debug("wish without effect: %s", type(happened).__name__)
             return
-        self._apply(state, event, cause_mono_ns)  # type: ignore[arg-type]
+        # Before the core sees it: what is in the state comes on the screen, on paper and into the journal.
+        self._apply(state, scrubbed(event), cause_mono_ns)  # type: ignore[arg-type]
 
     def _apply(self, state: State, event: on.Any, cause_mono_ns: int) -> None:
         taken = step(state, event)

@@ -59,6 +59,16 @@ class Remove(Wish, frozen=True, tag="remove"):
     line_id: str
 
 
+class Resolve(Wish, frozen=True, tag="resolve"):
+    """A member of staff says how a payment ended that the terminal cannot tell; asked once more."""
+
+    charged: Literal["yes", "no"]
+
+
+class ResolveConfirmed(Wish, frozen=True, tag="resolve_confirmed"):
+    """What `Resolve` said, with the evidence as it is shown."""
+
+
 class ClosePrompt(Wish, frozen=True, tag="close_prompt"):
     pass
 
@@ -129,6 +139,8 @@ AnyWish = (
     | Cancel
     | CancelConfirmed
     | Remove
+    | Resolve
+    | ResolveConfirmed
     | ClosePrompt
     | EnterPin
     | Menu

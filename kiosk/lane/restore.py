@@ -23,7 +23,9 @@ class NotUnderstood(Exception):
     """A sale may be open, and a record of it is of a kind that this version does not know. It is not guessed over."""
 
 
-class _Numbers(msgspec.Struct):
+class _Rest(msgspec.Struct):
+    """What counts of a record after which no sale is open, whatever the event was."""
+
     next_sale_no: int
     next_receipt_no: int
     lasting: Lasting | None = None
@@ -61,13 +63,12 @@ def skipped(state: State, skip: int) -> State:
 def _ahead(state: State, record: Record, series: object) -> State:
     if series is not None and series != (record.shop, record.reg, record.mode):
         return state
-    numbers = msgspec.convert(record.body, _Numbers)
-    if numbers.lasting is not None:
-        state = with_lasting(state, numbers.lasting)
+    rest = msgspec.convert(record.body, _Rest)
+    state = state if rest.lasting is None else with_lasting(state, rest.lasting)
     return replace(
         state,
-        next_sale_no=max(state.next_sale_no, numbers.next_sale_no),
-        next_receipt_no=max(state.next_receipt_no, numbers.next_receipt_no),
+        next_sale_no=max(state.next_sale_no, rest.next_sale_no),
+        next_receipt_no=max(state.next_receipt_no, rest.next_receipt_no),
     )
 
 

@@ -82,7 +82,7 @@ def figures(report: Report, shop: Shop, words: Translator) -> list[tuple[str, st
         (t(N_("Discounts")), f"{report.discounts}  ({_money(report.discounts_minor, shop, words)})"),
         (t(N_("Put aside")), str(report.suspended)),
         (t(N_("Taken up")), str(report.recalled)),
-        (t(N_("Cancelled")), str(report.cancelled)),
+        (t(N_("Purchases cancelled")), str(report.cancelled)),
         (t(N_("Left standing")), str(report.abandoned)),
     ]
     if report.last_sale_no:

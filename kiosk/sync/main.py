@@ -11,6 +11,7 @@ import structlog
 import typer
 from systemd import daemon
 
+from hal.api.scrub import guard_stderr
 from kiosk.api.client import LaneGone
 from kiosk.records.catalogue import build_db
 from kiosk.records.config import BadConfig, load_enrolment
@@ -94,6 +95,7 @@ def sync(
 
 
 def main() -> None:
+    guard_stderr()
     app()
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from kiosk.core.screen import Screen, can_scan, card_offered, print_offered, screen
 from kiosk.core.state import (
     AttendantMenu,
+    CancelAsked,
     DayShown,
     HelpCalled,
     ItemNotFound,
@@ -15,32 +16,27 @@ from kiosk.core.state import (
     Prompt,
     Recalled,
     Refused,
+    ResolveAsked,
     State,
     StillThere,
     VoidAsked,
 )
 from kiosk.core.suspend import can_suspend
+from kiosk.core.tenders import due_minor, paid_minor
 from kiosk.i18n import LANGUAGES, N_, Translator, html_lang, pick, resolve, translator
 from kiosk.lane.port import Published
 from kiosk.web import days, slips, staff
 from kiosk.web import words as say
 from kiosk.web.basket import item_count, rows
+from kiosk.web.evidence import evidence_view, question
 from kiosk.web.qr import qr_svg, receipt_address
 
 PAID_FOR = ("receipt", "printing", "thanks")
 """Stages with nothing left to lose but the receipt."""
 CANCELLABLE = ("scan", "basket", "pay")
 WITH_TOTAL = (
-    "scan",
-    "basket",
-    "pay",
-    "card",
-    "checking",
-    "closing",
-    "receipt",
-    "printing",
-    "print_trouble",
-    "suspended",
+    *("scan", "basket", "pay", "card", "checking", "evidence", "reversing", "suspended"),
+    *("closing", "receipt", "printing", "print_trouble"),
 )
 STOPPABLE = frozenset(
     [
@@ -113,7 +109,8 @@ def context(published: Published) -> dict[str, object]:
         "rows": rows(sale, words) if name == "basket" else [],
         "items": item_count(sale),
         "notices": _notices(state, name, words),
-        "prompt": prompt_view(state.prompt, words, paid=state.stage in PAID_FOR) if state.prompt is not None else None,
+        "prompt": _prompt(state, words),
+        "part_paid": _part_paid(state, words),
         "staff": staff.staff_view(state, words),
         "pin_taken": not (isinstance(state.prompt, PinAsked) and state.prompt.trouble == "locked"),
         "void_line": state.prompt.line_id if isinstance(state.prompt, VoidAsked) else "",
@@ -129,6 +126,27 @@ def context(published: Published) -> dict[str, object]:
         "paid": sale is not None and any(tender.state == "approved" for tender in sale.tenders),
         **_special(state, name, words),
     }
+
+
+def _prompt(state: State, words: Translator) -> PromptView | None:
+    match state.prompt:
+        case None:
+            return None
+        case ResolveAsked(charged):
+            return PromptView("resolve_asked", "staff", *question(state, words, charged=charged))
+        case CancelAsked() if _part_paid(state, words):
+            body = N_("Everything is taken out of your basket. What you have paid goes back to your card.")
+            return prompt_view(state.prompt, words)._replace(body=words.t(body))
+        case prompt:
+            return prompt_view(prompt, words, paid=state.stage in PAID_FOR)
+
+
+def _part_paid(state: State, words: Translator) -> str:
+    """What is paid of a basket that is not wholly paid."""
+    if state.sale is None or state.stage not in ("scanning", "choosing"):
+        return ""
+    paid = paid_minor(state.sale)
+    return words.money(paid, state.shop.currency) if paid > 0 else ""
 
 
 def languages(state: State) -> list[Language]:
@@ -224,8 +242,11 @@ def _due(state: State) -> int:
         return 0
     if state.payment is not None:
         mine = [tender for tender in state.sale.tenders if tender.tender_id == state.payment.tender_id]
-        return mine[0].requested_minor if mine else state.sale.total_minor
-    return state.sale.total_minor
+        if not mine:
+            return state.sale.total_minor
+        known = state.payment.phase in ("reversing", "manual") and mine[0].authorised_minor
+        return known or mine[0].requested_minor
+    return due_minor(state.sale) if state.stage in ("scanning", "choosing") else state.sale.total_minor
 
 
 def _special(state: State, name: Screen, words: Translator) -> dict[str, object]:
@@ -234,7 +255,13 @@ def _special(state: State, name: Screen, words: Translator) -> dict[str, object]
         case "card":
             return _card(state, words)
         case "checking":
-            return {"staff_called": state.payment is not None and state.payment.staff}
+            manual = state.payment is not None and state.payment.phase == "manual"
+            staff_called = manual or (state.payment is not None and state.payment.staff)
+            return {"staff_called": staff_called, **evidence_view(state, words)}
+        case "evidence":
+            return evidence_view(state, words)
+        case "reversing":
+            return {"terminal_text": state.payment.text if state.payment is not None else ""}
         case "print_trouble":
             outcome = state.receipt.outcome if state.receipt is not None else ""
             return {

@@ -83,6 +83,8 @@ TITLES: Mapping[Screen, str] = {
     "pay": N_("Pay by card"),
     "card": N_("Card payment"),
     "checking": N_("Checking the payment"),
+    "evidence": N_("Was the card charged?"),
+    "reversing": N_("Your money is being paid back"),
     "closing": N_("One moment"),
     "receipt": N_("Your receipt"),
     "printing": N_("Printing your receipt"),

@@ -216,6 +216,32 @@ EDITS: dict[str, tuple[list[str], tuple[str, int, int]]] = {
 }
 
 
+@pytest.mark.parametrize(
+    ("table", "column", "kind"),
+    [
+        ("certificates", "certificate", "bad_certificate"),
+        ("acknowledgements", "acknowledgement", "bad_acknowledgement"),
+        ("records", "data", "not_canonical"),
+        ("records", "signature", "bad_signature"),
+    ],
+)
+def test_a_column_that_has_rotted_to_another_type_is_named(lane: TestLane, table: str, column: str, kind: str) -> None:
+    """A strict table does not let it in; a bit changed on the disk does not ask."""
+    with lane.open() as journal:
+        heads = fill(journal, RECORDS)
+        journal.acknowledge(lane.acknowledgement(heads[1]))
+    _edit(
+        lane,
+        "PRAGMA writable_schema = ON",
+        f"UPDATE sqlite_schema SET sql = replace(replace(sql, ' STRICT', ''), ' NOT NULL', '') WHERE name = '{table}'",
+        "PRAGMA writable_schema = RESET",
+    )
+    _edit(lane, f"UPDATE {table} SET {column} = NULL WHERE rowid IN (SELECT max(rowid) FROM {table})")
+    with pytest.raises(Damaged) as caught:
+        lane.open()
+    assert caught.value.kind == kind
+
+
 @pytest.mark.parametrize("case", EDITS)
 def test_an_edited_file_is_not_opened(lane: TestLane, case: str) -> None:
     with lane.open() as journal:

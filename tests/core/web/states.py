@@ -8,7 +8,18 @@ import msgspec
 from kiosk.core import state as core
 from kiosk.core.report import Report, TaxSum, TenderSum
 from kiosk.core.state import Catalogue, DeviceHealth, Health, Payment, Receipt, Shop, State
-from kiosk.records.sale import Currency, Line, LineKind, Price, Product, Quantity, Sale, Tender
+from kiosk.records.sale import (
+    CardReferences,
+    Currency,
+    Evidence,
+    Line,
+    LineKind,
+    Price,
+    Product,
+    Quantity,
+    Sale,
+    Tender,
+)
 from kiosk.records.settings import ROLES
 
 KRONE = Currency("DKK", 2)
@@ -152,6 +163,31 @@ def card(progress: str, text: str = "", phase: core.Phase = "charging") -> State
     return on(FULL, stage="paying", payment=Payment("t1", phase, 1, progress, text))
 
 
+REFERENCES = CardReferences("************1234", "Visa", "52500041", "000733", "0042", "A1B2C3", "06-29 12:30:05")
+MANAGER = core.Attendant("a7", ("approve", "void", "payments"))
+UNCLEAR = Evidence(
+    *("unclear", APPROVED.requested_minor, "DKK", "unknown", "other_amount", 15000, "DKK", REFERENCES),
+    asked_wall_ms=1_790_000_000_000,
+    told_wall_ms=1_790_000_071_000,
+)
+UNREACHABLE = Evidence("unreachable", APPROVED.requested_minor, "DKK", "unreachable", asked_wall_ms=1_790_000_000_000)
+OTHER_CURRENCY = msgspec.structs.replace(UNCLEAR, why="wrong_currency", said="approved", detail="", told_currency="EUR")
+GIVEN_BACK = msgspec.structs.replace(
+    UNCLEAR, why="reversal_refused", said="refused", detail="B5", told_minor=10000, requested_minor=10000
+)
+PART = Tender("t1", "card", "approved", APPROVED.requested_minor, 10000, card=REFERENCES)
+PARTLY = sale(*BASKET, tenders=(PART,))
+
+
+def in_doubt(evidence: Evidence, attendant: core.Attendant | None = None) -> State:
+    """A tender that only staff can settle."""
+    part = PART if evidence is GIVEN_BACK else APPROVED
+    authorised = part.authorised_minor if evidence is GIVEN_BACK else 0
+    tender = msgspec.structs.replace(part, state="manual", authorised_minor=authorised, evidence=evidence)
+    held = on(sale(*BASKET, tenders=(tender,)), state="paying")
+    return on(FULL, sale=held, stage="paying", payment=Payment("t1", "manual", staff=True), attendant=attendant)
+
+
 def receipt(how: str, outcome: str = "", reason: str = "") -> Receipt:
     return Receipt(how, "{}", "j1", 0, outcome, reason)  # type: ignore[arg-type]
 
@@ -212,6 +248,14 @@ STATES: Mapping[str, State] = {
     "card_approved": card("approved", phase="confirming"),
     "checking": on(FULL, stage="paying", payment=Payment("t1", "unknown")),
     "checking_staff": on(FULL, stage="paying", payment=Payment("t1", "unknown", staff=True)),
+    "checking_giving_back": in_doubt(GIVEN_BACK),
+    "evidence": in_doubt(UNCLEAR, MANAGER),
+    "evidence_unreachable": in_doubt(UNREACHABLE, MANAGER),
+    "evidence_other_currency": in_doubt(OTHER_CURRENCY, MANAGER),
+    "evidence_giving_back": in_doubt(GIVEN_BACK, MANAGER),
+    "reversing": on(in_doubt(GIVEN_BACK), payment=Payment("t1", "reversing", ending="cancelled")),
+    "pay_partly_paid": on(PAY, sale=PARTLY),
+    "basket_partly_paid": on(FULL, sale=PARTLY),
     "closing": on(PAID, stage="closing"),
     "receipt": on(PAID, stage="receipt"),
     "receipt_no_paper": on(PAID, stage="receipt", health=health(printer=NO_PAPER)),
@@ -232,6 +276,10 @@ STATES: Mapping[str, State] = {
     "prompt_still_there_paid": on(PAID, stage="receipt", prompt=core.StillThere(25)),
     "prompt_cancel": on(FULL, prompt=core.CancelAsked()),
     "prompt_payment_failed": on(PAY, prompt=core.PaymentFailed("card_declined")),
+    "prompt_cancel_partly_paid": on(PAY, sale=PARTLY, prompt=core.CancelAsked()),
+    "prompt_charged": on(in_doubt(UNCLEAR, MANAGER), prompt=core.ResolveAsked(charged=True)),
+    "prompt_not_charged": on(in_doubt(UNCLEAR, MANAGER), prompt=core.ResolveAsked(charged=False)),
+    "prompt_paid_back": on(in_doubt(GIVEN_BACK, MANAGER), prompt=core.ResolveAsked(charged=False)),
     "prompt_scan_not_now": on(PAY, prompt=core.ScanNotNow()),
     "prompt_not_for_sale": on(FULL, prompt=core.NotForSale({"en": "Loose potatoes", "da": "Løse kartofler"})),
     "prompt_pin": on(FULL, prompt=core.PinAsked("a-4f09c1")),

@@ -74,4 +74,7 @@ def _judge(tasks: list[_Task]) -> dict[str, int]:
         except Wrong as why:
             outcomes["wrong"] += 1
             print(f"\nbits: {why}", file=sys.stderr)
+        except Exception as error:  # noqa: BLE001 - any other error of reader or lane is one that it does not name
+            outcomes["wrong"] += 1
+            print(f"\nbits: {kind} {name} at {at}: {type(error).__name__}: {error}", file=sys.stderr)
     return dict(outcomes)
