@@ -91,7 +91,6 @@ def test_an_attendants_day(tmp_path: Path, browser: Browser) -> None:
         shopper.page.locator("#staff-suspend").click()
         shopper.sees("suspended")
         slip = printed(one, before)
-        assert "Ikke betalt endnu" in slip["text"] if "text" in slip else True
         (code,) = [qr for qr in slip["qr"] if str(qr).startswith("KASSA1:")]
         shopper.touches("finish")
         shopper.at_rest()
