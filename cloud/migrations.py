@@ -76,4 +76,19 @@ def _2(connection: sa.Connection) -> None:
         )
 
 
-STEPS: dict[int, Step] = {2: _2}
+def _3(connection: sa.Connection) -> None:
+    """Signed settings, day reports, and suspended sales that were taken up."""
+    place = "dev TEXT NOT NULL, ep BIGINT NOT NULL, seq BIGINT NOT NULL"
+    _run(
+        connection,
+        "CREATE TABLE settings (shop TEXT NOT NULL, sequence BIGINT NOT NULL, signed TEXT NOT NULL,"
+        " PRIMARY KEY (shop, sequence))",
+        f"CREATE TABLE day_reports ({place}, date TEXT NOT NULL, no BIGINT NOT NULL, mode TEXT NOT NULL,"
+        " currency TEXT NOT NULL, gross_minor BIGINT NOT NULL, sales BIGINT NOT NULL, closed_ms BIGINT NOT NULL,"
+        " report TEXT NOT NULL, PRIMARY KEY (dev, ep, seq))",
+        f"CREATE TABLE recalls ({place}, original TEXT NOT NULL, PRIMARY KEY (dev, ep, seq))",
+        "CREATE INDEX recalls_original ON recalls (original)",
+    )
+
+
+STEPS: dict[int, Step] = {2: _2, 3: _3}
