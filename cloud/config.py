@@ -12,7 +12,7 @@ _RESERVED_THREADS = 4
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`database`: an SQLAlchemy URL; empty means SQLite in `data`. `token_hours`: how long an enrolment token lives.
+    """`database`: a PostgreSQL URL; empty means SQLite in `data`. `token_hours`: how long an enrolment token lives.
 
     `threads` are shared by uploads, pages and live streams; each open page holds one, at most `live_streams`.
     """
