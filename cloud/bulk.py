@@ -4,7 +4,7 @@ COPY needs neither parsing nor planning per row; it is what lets an upload with 
 INSERT of the same rows.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -15,10 +15,9 @@ _TYPES = {sa.BigInteger: "int8", sa.Text: "text", sa.LargeBinary: "bytea"}
 Row = tuple[Any, ...]
 
 
-def insert(connection: sa.Connection, table: sa.Table, rows: Sequence[Row]) -> None:
-    """Rows have a value for each of the table's columns, in its order. Raises psycopg.Error and SQLAlchemy's."""
-    if not rows:
-        return
+def insert(connection: sa.Connection, table: sa.Table, rows: Iterable[Row]) -> None:
+    """Rows (at least one) have a value for each of the table's columns, in its order; they are taken one by one, so
+    that PostgreSQL already stores the first while the later ones are made. Raises psycopg.Error and SQLAlchemy's."""
     if connection.dialect.name != "postgresql":
         names = [column.name for column in table.columns]
         connection.execute(table.insert(), [dict(zip(names, row, strict=True)) for row in rows])

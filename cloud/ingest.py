@@ -14,6 +14,7 @@ its place is decided in one transaction that holds the epoch. Per (dev, ep, seq)
 | chain or signature does not hold             | 422, nothing kept                                         |
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import msgspec
@@ -70,6 +71,9 @@ class _Link(msgspec.Struct):
     prev: str
 
 
+_decode_link = msgspec.json.Decoder(_Link).decode
+
+
 def chain(dev: str, ep: int, segment: SignedSegment) -> list[Entry]:
     """The segment's records with their hashes. Raises Rejected when they are no chain of this device and epoch.
 
@@ -79,7 +83,7 @@ def chain(dev: str, ep: int, segment: SignedSegment) -> list[Entry]:
     previous = segment.header.prev
     for seq, data in enumerate(segment.records, start=segment.header.first_seq):
         try:
-            link = msgspec.json.decode(data, type=_Link)
+            link = _decode_link(data)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             link = _Link(dev, ep, seq, previous)
         if (link.dev, link.ep) != (dev, ep):
@@ -268,21 +272,22 @@ class _Upload:
 
     def _append(self, new: list[Entry], shop: str, reg: str, unknown: int, certificate: KeyCertificate) -> None:
         dev, connection = self.device.dev, self.connection
-        readings = [interpret(entry.data, shop, reg, self.now_ms) for entry in new]
-        bulk.insert(
-            connection,
-            schema.records,
-            [
-                (dev, self.ep, entry.seq, entry.hash, reading.typ, self.now_ms, reading.problem, entry.data)
-                for entry, reading in zip(new, readings, strict=True)
-            ],
-        )
+        readings: list[Reading] = []
+        bulk.insert(connection, schema.records, self._rows(new, shop, reg, readings))
         projection.insert(connection, projection.merged(reading.rows for reading in readings))
         connection.execute(
             schema.signatures.insert().values(dev=dev, ep=self.ep, seq=new[-1].seq, signature=self.segment.signature)
         )
         self._advance(new[-1], unknown + sum(reading.problem is not None for reading in readings), certificate)
         self._numbers(readings, shop, reg)
+
+    def _rows(self, new: list[Entry], shop: str, reg: str, readings: list[Reading]) -> Iterator[bulk.Row]:
+        """The journal's rows; what was read of each is left in `readings`."""
+        dev, ep, now_ms = self.device.dev, self.ep, self.now_ms
+        for entry in new:
+            reading = interpret(entry.data, shop, reg, now_ms)
+            readings.append(reading)
+            yield dev, ep, entry.seq, entry.hash, reading.typ, now_ms, reading.problem, entry.data
 
     def _advance(self, last: Entry, unknown: int, certificate: KeyCertificate) -> None:
         table = schema.epochs

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import msgspec
 import structlog
@@ -15,41 +15,16 @@ from systemd import daemon
 
 from cloud import catalogues, devices, keys, shops
 from cloud.clock import now_ms
-from cloud.config import Config, load
+from cloud.command import FAILURES, AsJson, ConfigFile, DataDir, ShopName, configured, fail, opened
 from cloud.rebuild import rebuild as rebuild_projection
 from cloud.sources import read_products
-from cloud.store import BadDatabase, Busy, Store
+from cloud.staff_cli import app as staff_app
 from hal.api.scrub import guard_stderr
-from kiosk.records.catalogue import CatalogueError
-from kiosk.records.config import BadConfig
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 catalogue_app = typer.Typer(no_args_is_help=True, help="Catalogue versions.")
 app.add_typer(catalogue_app, name="catalogue")
-
-ConfigFile = Annotated[Path | None, typer.Option("--config", help="cloud.toml")]
-DataDir = Annotated[Path | None, typer.Option("--data", help="Folder of the database and keys; wins over cloud.toml.")]
-ShopName = Annotated[str, typer.Option("--shop", help="The shop's id or name; a new name makes a new shop.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON line.")]
-
-_FAILURES = (BadConfig, shops.BadShop, catalogues.BadCatalogue, keys.BadKey, CatalogueError, BadDatabase, Busy, OSError)
-
-
-def _fail(message: object, status: int = 1) -> NoReturn:
-    """Exit status 2: it cannot run with this configuration, and trying again changes nothing."""
-    print(f"kassa-cloud: {message}", file=sys.stderr)
-    raise typer.Exit(status)
-
-
-def _config(file: Path | None, data: Path | None, port: int | None = None) -> Config:
-    try:
-        config = load(file) if file is not None else Config()
-    except BadConfig as error:
-        _fail(error, 2)
-    changes: dict[str, object] = {} if data is None else {"data": str(data)}
-    if port is not None:
-        changes["port"] = port
-    return msgspec.structs.replace(config, **changes)
+app.add_typer(staff_app, name="staff")
 
 
 def _log() -> None:
@@ -73,14 +48,14 @@ def serve(
     """Serve devices and the operator's pages until SIGTERM or SIGINT."""
     from cloud.server import Server  # the web stack is of no use to the other commands, and takes 0.7 s
 
-    settings = _config(config, data, port)
+    settings = configured(config, data, port)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
     try:
         server = Server(settings)
-    except _FAILURES as error:
-        _fail(error)
+    except FAILURES as error:
+        fail(error)
     _log()
     log = structlog.get_logger()
     server.start()
@@ -90,13 +65,6 @@ def serve(
     daemon.notify("STOPPING=1")
     server.stop()
     log.info("stopped")
-
-
-def _open(config: Config) -> Store:
-    try:
-        return Store(config.folder, config.database)
-    except _FAILURES as error:
-        _fail(error)
 
 
 @app.command()
@@ -110,12 +78,12 @@ def token(
     json_: AsJson = False,
 ) -> None:
     """Print a one-time enrolment token for a register."""
-    settings = _config(config, data)
-    store = _open(settings)
+    settings = configured(config, data)
+    store = opened(settings)
     try:
         made = shops.new_token(store, now_ms, shop, reg, mode=mode, hours=settings.token_hours)
-    except _FAILURES as error:
-        _fail(error)
+    except FAILURES as error:
+        fail(error)
     finally:
         store.close()
     print(json.dumps({"token": made, "hours": settings.token_hours}) if json_ else made)
@@ -124,15 +92,15 @@ def token(
 @app.command()
 def revoke(dev: str, config: ConfigFile = None, data: DataDir = None) -> None:
     """Take a device out of service: it is refused from now on, its past records stay valid."""
-    store = _open(_config(config, data))
+    store = opened(configured(config, data))
     try:
         known = devices.revoke(store, now_ms, dev)
-    except _FAILURES as error:
-        _fail(error)
+    except FAILURES as error:
+        fail(error)
     finally:
         store.close()
     if not known:
-        _fail(f"no device {dev!r}")
+        fail(f"no device {dev!r}")
 
 
 @app.command()
@@ -145,12 +113,12 @@ def project(
 ) -> None:
     """Make the sales tables again from the stored records."""
     if not rebuild:
-        _fail("say --rebuild to make the sales tables again")
-    store = _open(_config(config, data))
+        fail("say --rebuild to make the sales tables again")
+    store = opened(configured(config, data))
     try:
         sales, unknown = rebuild_projection(store)
-    except _FAILURES as error:
-        _fail(error)
+    except FAILURES as error:
+        fail(error)
     finally:
         store.close()
     print(json.dumps({"sales": sales, "unread": unknown}) if json_ else f"{sales} sales, {unknown} records not read")
@@ -168,14 +136,14 @@ def publish(
     json_: AsJson = False,
 ) -> None:
     """Publish a shop's catalogue from FILE (.csv, .json or .ndjson)."""
-    settings = _config(config, data)
-    store = _open(settings)
+    settings = configured(config, data)
+    store = opened(settings)
     try:
         terms = catalogues.Terms(catalogues.currency(currency), not prices_exclude_tax)
         secrets = keys.load_or_make(settings.folder / "keys")
         manifest = catalogues.publish(store, secrets, now_ms, shop, read_products(file, terms.currency), terms)
-    except _FAILURES as error:
-        _fail(error)
+    except FAILURES as error:
+        fail(error)
     finally:
         store.close()
     if json_:

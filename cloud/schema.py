@@ -186,6 +186,9 @@ catalogues = sa.Table(
     sa.Index("catalogues_version", "shop", "version", unique=True),
 )
 
+# Versions of a shop's signed settings, each the exact document with its signature.
+settings = sa.Table("settings", metadata, _col("shop", T, key=True), _col("sequence", N, key=True), _col("signed", T))
+
 sales = sa.Table(
     "sales",
     metadata,

@@ -33,6 +33,8 @@ class Server:
             threads=config.threads,
             connection_limit=512,
             channel_timeout=60,
+            recv_bytes=256 * 1024,
+            inbuf_overflow=MAX_BODY_BYTES + 64 * 1024,
             max_request_body_size=MAX_BODY_BYTES + 64 * 1024,
             ident="kassa-cloud",
             clear_untrusted_proxy_headers=True,

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 from flask import Blueprint, Response, request
 
-from cloud import catalogues, devices, enrolment, ingest
+from cloud import catalogues, devices, enrolment, ingest, staff
 from cloud.store import Busy
 from cloud.web.limits import FailureLimit
 from cloud.web.service import Service
@@ -88,6 +88,18 @@ def blueprint(service: Service) -> Blueprint:
         if manifest is None:
             return _error(404, "no_such_version", "this version was never published for this shop")
         return _file(catalogues.products_file(service.store, manifest))
+
+    @api.get("/config/<shop>")
+    def _settings(shop: str) -> Response:
+        device = devices.authenticate_any(service.store, shop, request.headers.get("Authorization"))
+        devices.seen(service.store, service.clock, device)
+        signed = staff.newest(service.store, shop)
+        if signed is None:
+            return _error(404, "no_settings", "nothing is published for this shop")
+        response = _json(200, signed)
+        response.add_etag()
+        response.make_conditional(request)
+        return response
 
     _errors(api)
     return api

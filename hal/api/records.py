@@ -253,7 +253,8 @@ class PaymentState(enum.Enum):
 
 @dataclass(frozen=True)
 class PaymentAnswer:
-    """Answer of `CardTerminal.Query`. With `result_seq` > 0 the result still waits for `Confirm`."""
+    """Answer of `CardTerminal.Query`. With `result_seq` > 0 the result still waits for `Confirm`. `card` is set when
+    approved; when unknown it is the terminal's last transaction, whosever that is, where it tells of one."""
 
     state: PaymentState
     result_seq: int

@@ -133,6 +133,9 @@ class LaneClient:
     async def catalogue_ready(self, *, version: str) -> None:
         await _answer(self._lane.CatalogueReady(version=version))
 
+    async def settings_ready(self, *, version: str) -> None:
+        await _answer(self._lane.SettingsReady(version=version))
+
 
 async def _answer(call: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
     """The reply's parameters by name."""

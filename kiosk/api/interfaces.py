@@ -67,7 +67,8 @@ class Segment:
 
 @dataclass(frozen=True)
 class LaneStatus:
-    """`screen` is the name of what the customer sees. `open_sale` is true from the first scan to the close."""
+    """`screen` is the name of what the customer sees. `open_sale` is true from the first scan to the close.
+    `catalogue` and `settings` are the versions that the lane goes by, empty for none."""
 
     screen: str
     open_sale: bool
@@ -76,6 +77,7 @@ class LaneStatus:
     software: str
     upload: str = ""
     """Why the backend takes no records; empty while it does."""
+    settings: str = ""
 
 
 class Journal(VarlinkInterface, name="kassa.lane.Journal"):
@@ -138,4 +140,9 @@ class Lane(VarlinkInterface, name="kassa.lane.Lane"):
     @varlinkmethod
     async def CatalogueReady(self, *, version: str) -> None:
         """`catalogue-VERSION.db` lies complete in the catalogue folder: take it when no sale is open."""
+        raise NotImplementedError
+
+    @varlinkmethod
+    async def SettingsReady(self, *, version: str) -> None:
+        """`settings-VERSION.json` lies complete in the settings folder: verify it, and take it when at rest."""
         raise NotImplementedError

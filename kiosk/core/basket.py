@@ -1,12 +1,12 @@
 """Lines of the open sale: making them, adding them, and showing like ones together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from msgspec.structs import replace
 
 from kiosk.core import tax
-from kiosk.records.sale import Currency, Line, Price, Product, Quantity, Sale
+from kiosk.records.sale import Currency, Line, Price, Product, Quantity, RestrictionCheck, Sale
 
 MAX_LINES = 500
 MAX_LINES_BYTES = 512 * 1024
@@ -21,9 +21,16 @@ def gross_minor(product: Product, quantity: Quantity, currency: Currency) -> int
 
 
 def make_line(
-    product: Product, *, line_id: str, currency: Currency, catalogue_version: str, aim: str = "", parent: str = ""
+    product: Product,
+    *,
+    line_id: str,
+    currency: Currency,
+    catalogue_version: str,
+    aim: str = "",
+    parent: str = "",
+    check: RestrictionCheck | None = None,
 ) -> Line:
-    """One piece of a product at its list price."""
+    """One piece of a product at its list price. `check`: that of a restricted one, without which it is not sold."""
     quantity = Quantity(1, 0, product.unit)
     return Line(
         line_id=line_id,
@@ -39,6 +46,8 @@ def make_line(
         read_aim=aim,
         image=product.image,
         category=product.category,
+        restriction=product.restriction,
+        check=check,
     )
 
 
@@ -49,19 +58,17 @@ def with_lines(sale: Sale, lines: Sequence[Line]) -> Sale:
     return replace(sale, lines=every, taxes=taxes, total_minor=tax.amount_due(taxes))
 
 
+def standing(lines: Iterable[Line]) -> list[Line]:
+    """The lines that were not taken off again, without those that took them off."""
+    lines = list(lines)
+    voided = {line.voids for line in lines if line.voids}
+    return [line for line in lines if not line.voids and line.line_id not in voided]
+
+
 def has_room(sale: Sale, lines: Sequence[Line]) -> bool:
     """Whether the sale can take these lines as well."""
     every = [*sale.lines, *lines]
     return len(every) <= MAX_LINES and len(msgspec.json.encode(every)) <= MAX_LINES_BYTES
-
-
-def paid_minor(sale: Sale) -> int:
-    """What approved tenders have brought so far, without tips and surcharges."""
-    return sum(t.authorised_minor for t in sale.tenders if t.state == "approved")
-
-
-def due_minor(sale: Sale) -> int:
-    return sale.total_minor - paid_minor(sale)
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -77,11 +84,12 @@ class Group(msgspec.Struct, frozen=True):
 def grouped(sale: Sale) -> list[Group]:
     """Lines as a basket shows them: like items together at the place of their last scan, newest last."""
     deposits: dict[str, int] = {}
-    for line in sale.lines:
+    lines = standing(sale.lines)
+    for line in lines:
         if line.parent:
             deposits[line.parent] = deposits.get(line.parent, 0) + line.gross_minor
     groups: dict[tuple[str, int, int], Group] = {}
-    for line in sale.lines:
+    for line in lines:
         if line.parent:
             continue
         key = (line.code, line.price.charged_amount, line.price.exponent)

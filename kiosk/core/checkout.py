@@ -6,11 +6,24 @@ gives the same sale whatever the devices do meanwhile; `durable_part` is what mu
 
 from msgspec.structs import replace
 
-from kiosk.core import closing, payment, scanning
+from kiosk.core import attendance, closing, doubt, payment, reversal, scanning, suspend
 from kiosk.core import effects as do
 from kiosk.core import events as on
+from kiosk.core.attempt import last_paid
+from kiosk.core.basket import standing
+from kiosk.core.lasting import Lasting, lasting
 from kiosk.core.screen import screen
-from kiosk.core.state import Attendant, CancelAsked, HelpCalled, Receipt, State, StillThere, TimerName
+from kiosk.core.state import (
+    Adopted,
+    CancelAsked,
+    HelpCalled,
+    NotPossible,
+    PinAsked,
+    Receipt,
+    State,
+    StillThere,
+    TimerName,
+)
 from kiosk.core.steps import Step, stay
 from kiosk.records.sale import Sale
 
@@ -26,7 +39,17 @@ _SIGNS_OF_LIFE = (
     on.HelpTouched,
     on.CancelTouched,
     on.RemoveTouched,
+    on.ResolveTouched,
     on.PromptClosed,
+    on.BadgeShown,
+    on.MenuTouched,
+    on.AttendantIdentified,
+    on.AttendantRefused,
+    on.RestrictionChecked,
+    on.LineVoided,
+    on.SaleSuspended,
+    on.SaleRecalled,
+    on.FoundNotPossible,
 )
 UNCLEAR_S = 60
 """How long the customer stands before an unclear payment until staff are called, whatever the reason."""
@@ -36,21 +59,28 @@ def step(state: State, event: on.Any) -> Step:
     """What the event makes of the state, and what is to be done. Unknown places for an event change nothing."""
     taken = _dispatch(_answered(state, event), event)
     after = _not_asked_in_vain(taken.state)
-    return Step(after, (*taken.effects, *_timers(state, event, after)))
+    gone = attendance.leave(after) if state.sale is not None and after.sale is None else ()
+    return Step(after, (*taken.effects, *gone, *_timers(state, event, after)))
 
 
-def durable_part(state: State) -> tuple[Sale | None, str, Receipt | None, str, int, int]:
+Durable = tuple[Sale | None, str, Receipt | None, str, str, int, int, Lasting]
+
+
+def durable_part(state: State) -> Durable:
     """What replay must restore."""
-    tender_id = state.payment.tender_id if state.payment is not None else ""
+    tender_id, ending = (state.payment.tender_id, state.payment.ending) if state.payment is not None else ("", "")
     stage = "idle" if state.sale is None else "scanning" if state.stage == "choosing" else state.stage
-    return (state.sale, stage, state.receipt, tender_id, state.next_sale_no, state.next_receipt_no)
+    numbers = (state.next_sale_no, state.next_receipt_no)
+    return (state.sale, stage, state.receipt, tender_id, ending, *numbers, lasting(state))
 
 
 def is_recorded(before: State, event: on.Any, taken: Step) -> bool:
     """Whether the journal must hold the event before its effects are performed."""
     if not isinstance(event, on.Durable):
         return False
-    if isinstance(event, on.Restarted) or before.attendant != taken.state.attendant:
+    if isinstance(event, on.Restarted):
+        return True
+    if isinstance(event, on.RestrictionChecked) and attendance.may(before, "approve"):  # also when it was refused
         return True
     if durable_part(before) != durable_part(taken.state):
         return True
@@ -82,7 +112,15 @@ def _dispatch(state: State, event: on.Any) -> Step:
         case on.PaymentLost():
             return payment.lost(state, event)
         case on.PaymentQueried():
-            return payment.queried(state, event)
+            return doubt.queried(state, event)
+        case on.PaymentLeftToStaff():
+            return doubt.left_to_staff(state, event)
+        case on.PaymentResolved():
+            return doubt.resolved(state, event)
+        case on.ReversalIntended():
+            return reversal.intended(state, event)
+        case on.ReversalEnded():
+            return reversal.ended(state, event)
         case on.ConfirmFailed():
             return payment.confirm_failed(state, event)
         case on.PaymentProgressed():
@@ -103,14 +141,26 @@ def _dispatch(state: State, event: on.Any) -> Step:
             return closing.given_up(state, "cancelled")
         case on.SaleAbandoned():
             return closing.given_up(state, "abandoned")
-        case on.AttendantIdentified(attendant_id, roles):
-            return Step(replace(state, attendant=Attendant(attendant_id, roles)))
-        case on.AttendantLeft(attendant_id):
-            there = state.attendant is not None and state.attendant.attendant_id == attendant_id
-            return Step(replace(state, attendant=None)) if there else stay(state)
+        case on.AttendantIdentified():
+            return attendance.identified(state, event)
+        case on.AttendantRefused():
+            return attendance.refused(state, event)
+        case on.AttendantLeft():
+            return attendance.left(state, event)
+        case on.RestrictionChecked():
+            return attendance.checked(state, event)
+        case on.LineVoided():
+            return attendance.void(state, event)
+        case on.SaleSuspended():
+            return suspend.suspended(state, event)
+        case on.SaleRecalled():
+            return suspend.recalled(state, event)
+        case on.SettingsAdopted(version, sequence):
+            newer = sequence > state.settings.sequence
+            return Step(replace(state, settings=Adopted(version, sequence))) if newer else stay(state)
         case on.Restarted():
             # Who was at the lane before a restart must show it again: the process cannot know who stands there now.
-            return _resume(replace(state, attendant=None))
+            return _resume(replace(state, attendant=None), restarted=True)
         case _:
             return _passing(state, event)
 
@@ -124,7 +174,7 @@ def _passing(state: State, event: on.Passing | on.LanguageChosen) -> Step:
         case on.StartTouched():
             return Step(replace(state, stage="scanning")) if state.stage == "idle" else stay(state)
         case on.PayTouched():
-            ready = state.stage == "scanning" and state.sale is not None and bool(state.sale.lines)
+            ready = state.stage == "scanning" and state.sale is not None and bool(standing(state.sale.lines))
             return Step(replace(state, stage="choosing", prompt=None)) if ready else stay(state)
         case on.BackTouched():
             return payment.abort(state) if state.stage == "paying" else _back(state)
@@ -143,6 +193,14 @@ def _passing(state: State, event: on.Passing | on.LanguageChosen) -> Step:
             return Step(after, (do.CallStaff("journal"),)) if reason else _resume(after)
         case on.TimerElapsed(name):
             return _elapsed(state, name)
+        case on.ResolveTouched():
+            return doubt.resolve_touched(state, event)
+        case on.BadgeShown():
+            return attendance.badge_shown(state, event)
+        case on.MenuTouched():
+            return attendance.menu(state)
+        case on.FoundNotPossible(why):
+            return Step(replace(state, prompt=NotPossible(why)))
         case on.PromptClosed():
             return Step(replace(state, prompt=None))
         case _:
@@ -205,7 +263,7 @@ def _device(state: State, event: on.DeviceChanged) -> Step:
             health = replace(state.health, terminal=event.health)
     after = replace(state, health=health)
     if event.device == "terminal" and event.health.usable and not was_usable:
-        return payment.terminal_is_back(after)
+        return doubt.terminal_is_back(after)
     stuck = event.device == "printer" and state.stage == "printing" and not event.health.usable
     if stuck and state.health.printer.usable:  # while it is only waiting for paper: sooner than the job gives up
         return Step(after, (do.CallStaff("printer"),))
@@ -219,35 +277,54 @@ def _hal(state: State, event: on.HalChanged) -> Step:
     return _resume(after)
 
 
-def _resume(state: State) -> Step:
+def _resume(state: State, *, restarted: bool = False) -> Step:
     """What happened meanwhile is not known, or could not be recorded: ask, and do again what may be done again."""
-    return payment.resume(state) if state.payment is not None else closing.resume(state)
+    if state.payment is not None:
+        return payment.resume(state, restarted=restarted)
+    return closing.resume(state)
 
 
 def _elapsed(state: State, name: str) -> Step:
     match name:
-        case "query" | "ending":
-            return payment.timer(state, name)
-        case "unclear" if screen(state) == "checking":
-            return payment.unclear_too_long(state)
+        case "query":
+            return doubt.timer(state)
+        case "ending":
+            return payment.late_with_its_end(state)
+        case "unclear" if _is_unclear(state):
+            return doubt.unclear_too_long(state)
         case "idle" if state.stage == "scanning" and state.sale is None:
             return Step(closing.next_customer(state))
         case "idle" if _waits_for_customer(state) and not isinstance(state.prompt, StillThere):
             return Step(replace(state, prompt=StillThere(state.shop.answer_s)))
         case "answer" if isinstance(state.prompt, StillThere):
-            unpaid = state.stage in ("scanning", "choosing")
-            return Step(replace(state, prompt=None), (do.GiveUp() if unpaid else do.Finish(),))
-        case "thanks" if state.stage == "thanks":
+            return Step(replace(state, prompt=None), (_nobody(state),))
+        case "attendant":
+            return attendance.away(state)
+        case "thanks" if state.stage in ("thanks", "suspended"):
             return Step(state, (do.Finish(),))
         case _:
             return stay(state)
+
+
+def _nobody(state: State) -> do.Any:
+    """Nobody is there any more: what is to be done with what they left."""
+    if state.stage not in ("scanning", "choosing"):
+        return do.Finish()
+    part = last_paid(state.sale) if state.sale is not None else None
+    return do.GiveUp() if part is None else do.IntendReversal(part.tender_id, "abandoned")
+
+
+def _is_unclear(state: State) -> bool:
+    """Whether the customer stands before a question that nobody but a clock would take to staff."""
+    manual = state.payment is not None and state.payment.phase == "manual"
+    return screen(state) == "checking" and not manual
 
 
 def _waits_for_customer(state: State) -> bool:
     """Never while a payment is open: that clock belongs to the terminal. Also where a receipt does not come out: who
     went without it must not leave the lane closed to the next customer."""
     asked = state.stage in ("scanning", "choosing", "receipt") or screen(state) == "print_trouble"
-    return asked and state.payment is None
+    return asked and state.payment is None and state.attendant is None
 
 
 def _timers(before: State, event: on.Any, after: State) -> tuple[do.Any, ...]:
@@ -255,7 +332,7 @@ def _timers(before: State, event: on.Any, after: State) -> tuple[do.Any, ...]:
     to while the journal took no records did not happen, so that it runs again."""
     ran = {} if isinstance(event, on.Restarted) or event == on.JournalChanged("") else _clocks(before)
     runs = _clocks(after)
-    anew = {"idle"} if before.stage != after.stage or isinstance(event, _SIGNS_OF_LIFE) else set()
+    anew = {"idle", "attendant"} if before.stage != after.stage or isinstance(event, _SIGNS_OF_LIFE) else set()
     return (
         *(do.StartTimer(name, after_s) for name, after_s in runs.items() if name not in ran or name in anew),
         *(do.StopTimer(name) for name in ran if name not in runs),
@@ -269,8 +346,14 @@ def _clocks(state: State) -> dict[TimerName, int]:
         clocks["answer"] = state.shop.answer_s
     elif _waits_for_customer(state):
         clocks["idle"] = state.shop.idle_s
-    if screen(state) == "checking":
+    if _is_unclear(state):
         clocks["unclear"] = UNCLEAR_S
+    if isinstance(state.prompt, PinAsked):
+        clocks["attendant"] = attendance.PIN_S
+    elif state.attendant is not None:
+        clocks["attendant"] = attendance.AWAY_S
     if state.stage == "thanks":
         clocks["thanks"] = state.shop.thanks_s
+    if state.stage == "suspended":
+        clocks["thanks"] = suspend.SLIP_S
     return clocks

@@ -4,9 +4,9 @@ from msgspec.structs import replace
 
 from kiosk.core import effects as do
 from kiosk.core import events as on
-from kiosk.core.basket import paid_minor
 from kiosk.core.state import Receipt, State
 from kiosk.core.steps import Step, stay
+from kiosk.core.tenders import UNSETTLED, paid_minor
 from kiosk.records.sale import Sale, SaleState
 
 MAX_COPIES = 2
@@ -44,11 +44,12 @@ def receipt_chosen(state: State, event: on.ReceiptChosen) -> Step:
 
 
 def print_ended(state: State, event: on.ReceiptPrintEnded) -> Step:
-    if state.stage != "printing" or state.receipt is None or state.receipt.job_id != event.job_id:
+    printing = state.stage in ("printing", "suspended")
+    if not printing or state.receipt is None or state.receipt.job_id != event.job_id:
         return stay(state)
     receipt = replace(state.receipt, outcome=event.outcome, reason=event.reason)
     if event.outcome == "printed":
-        return Step(replace(state, receipt=receipt, stage="thanks"))
+        return Step(replace(state, receipt=receipt, stage="thanks" if state.stage == "printing" else state.stage))
     return Step(replace(state, receipt=receipt), (do.CallStaff("printer"),))
 
 
@@ -65,17 +66,21 @@ def copy_chosen(state: State, event: on.CopyChosen) -> Step:
 
 
 def finished(state: State) -> Step:
-    if state.stage not in ("receipt", "printing", "thanks"):
+    if state.stage not in ("receipt", "printing", "thanks", "suspended"):
         return stay(state)
     return Step(next_customer(state))
 
 
 def given_up(state: State, how: SaleState) -> Step:
-    """Cancelled or abandoned: only while nothing is paid and no payment is under way."""
-    if state.sale is None or state.payment is not None or state.stage not in ("scanning", "choosing"):
+    """Cancelled or abandoned: only while nothing is paid, and no payment is under way but the giving back of parts
+    that has come to its end."""
+    if state.sale is None or paid_minor(state.sale) > 0:
         return stay(state)
-    if paid_minor(state.sale) > 0:
-        return Step(state, (do.CallStaff("partly_paid"),))
+    given_back = state.payment is not None and state.payment.phase == "reversing" and bool(state.payment.ending)
+    if given_back and all(tender.state not in UNSETTLED for tender in state.sale.tenders):
+        return Step(next_customer(state))
+    if state.payment is not None or state.stage not in ("scanning", "choosing"):
+        return stay(state)
     return Step(next_customer(state))
 
 
@@ -88,6 +93,8 @@ def next_customer(state: State) -> State:
         payment=None,
         receipt=None,
         prompt=None,
+        waiting=(),
+        slip="",
         language=state.shop.default_language,
         contrast="normal",
     )
@@ -100,7 +107,8 @@ def resume(state: State) -> Step:
             return Step(state, (do.Fiscalise(state.sale),))
         return Step(state, (do.CloseSale(),))
     # Also when it was in doubt: perhaps only because the daemon could not be asked at that moment.
-    if state.stage == "printing" and state.receipt is not None and state.receipt.outcome in ("", "uncertain"):
+    printing = state.stage in ("printing", "suspended") and state.receipt is not None and state.receipt.job_id
+    if printing and state.receipt is not None and state.receipt.outcome in ("", "uncertain"):
         return Step(state, (do.AskPrint(state.receipt.job_id),))
     return stay(state)
 
@@ -109,6 +117,8 @@ def sealed(before: State, event: on.Any, after: State) -> Sale | None:
     """The whole sale as its last record tells it: when it was closed, cancelled or abandoned."""
     match event:
         case on.SaleClosed() if after.sale is not None and after.sale != before.sale:
+            return after.sale
+        case on.SaleSuspended() if after.sale is not None and after.sale != before.sale:
             return after.sale
         case on.SaleCancelled(wall_ms) if before.sale is not None:
             return replace(before.sale, state="cancelled", closed_wall_ms=wall_ms)

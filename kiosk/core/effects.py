@@ -2,8 +2,8 @@
 
 import msgspec
 
-from kiosk.core.state import TimerName
-from kiosk.records.sale import Sale
+from kiosk.core.state import Ending, TimerName
+from kiosk.records.sale import Evidence, Sale
 
 
 class Effect(msgspec.Struct, frozen=True):
@@ -45,6 +45,30 @@ class QueryPayment(Effect, frozen=True, tag="query_payment"):
     witness: str
 
 
+class LeaveToStaff(Effect, frozen=True, tag="leave_to_staff"):
+    """Put the time to it. Answer: PaymentLeftToStaff."""
+
+    tender_id: str
+    evidence: Evidence
+
+
+class IntendReversal(Effect, frozen=True, tag="intend_reversal"):
+    """Put id and time to it. Answer: ReversalIntended."""
+
+    tender_id: str
+    ending: Ending
+
+
+class Reverse(Effect, frozen=True, tag="reverse"):
+    """Give an approved payment back, once per reversal_id. Answer: ReversalEnded."""
+
+    tender_id: str
+    reversal_id: str
+    receipt_no: str
+    amount_minor: int
+    currency: str
+
+
 class Fiscalise(Effect, frozen=True, tag="fiscalise"):
     """Hand the paid sale to the fiscal port. Idempotent per sale. Answer: Fiscalised."""
 
@@ -70,11 +94,19 @@ class AskPrint(Effect, frozen=True, tag="ask_print"):
 
 
 class GiveUp(Effect, frozen=True, tag="give_up"):
-    """Nobody answered. Answer: SaleAbandoned."""
+    """Nobody answered, or all that was paid is given back. Answer: SaleAbandoned, or SaleCancelled if `cancelled`."""
+
+    cancelled: bool = False
 
 
 class Finish(Effect, frozen=True, tag="finish"):
     """The customer is done or gone. Answer: SaleFinished."""
+
+
+class Leave(Effect, frozen=True, tag="leave"):
+    """The attendant's task is done, or they did nothing for too long. Answer: AttendantLeft."""
+
+    attendant_id: str
 
 
 class StartTimer(Effect, frozen=True, tag="start_timer"):
@@ -100,12 +132,16 @@ Any = (
     | ConfirmPayment
     | AbortPayment
     | QueryPayment
+    | LeaveToStaff
+    | IntendReversal
+    | Reverse
     | Fiscalise
     | CloseSale
     | PrintReceipt
     | AskPrint
     | GiveUp
     | Finish
+    | Leave
     | StartTimer
     | StopTimer
     | CallStaff

@@ -8,8 +8,8 @@ from typing import Literal
 
 import msgspec
 
-from kiosk.core.state import Catalogue, DeviceHealth, DeviceName, Shop, TimerName
-from kiosk.records.sale import CardReferences, Fiscal, Product
+from kiosk.core.state import Catalogue, DeviceHealth, DeviceName, Ending, Shop, TimerName
+from kiosk.records.sale import CardReferences, Evidence, Fiscal, Product, RestrictionCheck
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -47,6 +47,7 @@ class TerminalPrepared(Event, frozen=True, tag="payment.intent"):
 
     tender_id: str
     witness: str
+    wall_ms: int = 0
 
 
 class TerminalNotPrepared(Event, frozen=True, tag="payment.not_started"):
@@ -101,6 +102,45 @@ class PaymentQueried(Event, frozen=True, tag="payment.queried"):
     authorised_minor: int
     currency: str
     card: CardReferences | None
+    detail: str
+    wall_ms: int = 0
+
+
+class PaymentLeftToStaff(Event, frozen=True, tag="payment.manual"):
+    """An alarm: neither the lane nor the terminal can say how this tender ended, and a member of staff must. Also for
+    a tender of a sale that is over, which then only its record and the acquirer's figures can settle."""
+
+    tender_id: str
+    evidence: Evidence
+    wall_ms: int
+
+
+class PaymentResolved(Event, frozen=True, tag="payment.resolved"):
+    """A member of staff has said, with this evidence before them, whether the customer was charged."""
+
+    tender_id: str
+    charged: bool
+    attendant_id: str
+    evidence: Evidence
+    wall_ms: int
+
+
+class ReversalIntended(Event, frozen=True, tag="payment.reversal_intent"):
+    """An approved tender is to be given back: durable before the terminal is asked. `ending`: the whole sale is given
+    up, and so ends once nothing of it is paid any more."""
+
+    tender_id: str
+    reversal_id: str
+    ending: Ending
+    wall_ms: int
+
+
+class ReversalEnded(Event, frozen=True, tag="payment.reversal_ended"):
+    """`refused`: the payment stands. `unknown`: nobody knows. `detail`: a stable word or the terminal's own code."""
+
+    tender_id: str
+    reversal_id: str
+    outcome: Literal["reversed", "refused", "unknown"]
     detail: str
 
 
@@ -170,10 +210,83 @@ class AttendantIdentified(Event, frozen=True, tag="attendant.identified"):
     roles: tuple[str, ...]
 
 
+class AttendantRefused(Event, frozen=True, tag="attendant.refused"):
+    """A PIN was wrong. `attendant_id`: whose badge it was, not who stands there."""
+
+    attendant_id: str
+    wall_ms: int
+
+
 class AttendantLeft(Event, frozen=True, tag="attendant.left"):
     """They closed their part of the screen, or did nothing for too long."""
 
     attendant_id: str
+
+
+class RestrictionChecked(Event, frozen=True, tag="restriction.checked"):
+    """An attendant looked at the customer and approved or refused. `line_id` is what waited under it; the other ids as
+    in `ItemScanned`."""
+
+    product: Product
+    deposit: Product | None
+    aim: str
+    line_id: str
+    deposit_line_id: str
+    sale_id: str
+    catalogue_version: str
+    language: str
+    wall_ms: int
+    check: RestrictionCheck
+
+
+class LineVoided(Event, frozen=True, tag="line.voided"):
+    """An attendant took a line off. `void_ids`: for the line that voids it, and for each that hangs below it."""
+
+    line_id: str
+    void_ids: tuple[str, ...]
+    reason: str
+
+
+class SaleSuspended(Event, frozen=True, tag="sale.suspended"):
+    """Put aside: by an attendant, or by the customer who cannot pay here. `code` is what stands on the slip, which
+    `document` is; `job_id` empty: there is no printer, and the code is shown only."""
+
+    code: str
+    document: str
+    job_id: str
+    wall_ms: int
+
+
+class RecalledItem(msgspec.Struct, frozen=True):
+    """`was_minor`: what a piece was on the slip."""
+
+    product: Product
+    deposit: Product | None
+    pieces: int
+    was_minor: int
+
+
+class SaleRecalled(Event, frozen=True, tag="sale.recalled"):
+    """A suspended sale is taken up here, and so counts as transferred: `original` is its id, `slip` what its code
+    said beside the goods. `missing`: codes that this lane does not sell. The ids are as in `ItemScanned`."""
+
+    original: str
+    original_state: Literal["transferred"]
+    original_catalogue_version: str
+    items: tuple[RecalledItem, ...]
+    missing: tuple[str, ...]
+    line_prefix: str
+    sale_id: str
+    catalogue_version: str
+    language: str
+    wall_ms: int
+
+
+class SettingsAdopted(Event, frozen=True, tag="settings.adopted"):
+    """A newer version of the shop's signed settings holds from here on."""
+
+    version: str
+    sequence: int
 
 
 class Restarted(Event, frozen=True, tag="lane.restarted"):
@@ -215,6 +328,29 @@ class RemoveTouched(Event, frozen=True, tag="remove_touched"):
     """The customer wants a line out of the basket."""
 
     line_id: str
+
+
+class ResolveTouched(Event, frozen=True, tag="resolve_touched"):
+    """A member of staff says how the payment ended; asked once more before it counts."""
+
+    charged: bool
+
+
+class BadgeShown(Event, frozen=True, tag="badge_shown"):
+    """A badge of the staff was read, or a PIN was given while none is taken (`wait_s` above 0)."""
+
+    attendant_id: str
+    wait_s: int
+
+
+class MenuTouched(Event, frozen=True, tag="menu_touched"):
+    """The attendant wants their menu."""
+
+
+class FoundNotPossible(Event, frozen=True, tag="found_not_possible"):
+    """Suspending or recalling was asked for, and cannot be done; `why` is one of its words."""
+
+    why: str
 
 
 class PromptClosed(Event, frozen=True, tag="prompt_closed"):
@@ -283,6 +419,10 @@ Durable = (
     | PaymentEnded
     | PaymentLost
     | PaymentQueried
+    | PaymentLeftToStaff
+    | PaymentResolved
+    | ReversalIntended
+    | ReversalEnded
     | Fiscalised
     | SaleClosed
     | ReceiptChosen
@@ -292,7 +432,13 @@ Durable = (
     | SaleCancelled
     | SaleAbandoned
     | AttendantIdentified
+    | AttendantRefused
     | AttendantLeft
+    | RestrictionChecked
+    | LineVoided
+    | SaleSuspended
+    | SaleRecalled
+    | SettingsAdopted
     | Restarted
 )
 Passing = (
@@ -303,6 +449,10 @@ Passing = (
     | HelpTouched
     | CancelTouched
     | RemoveTouched
+    | ResolveTouched
+    | BadgeShown
+    | MenuTouched
+    | FoundNotPossible
     | PromptClosed
     | ContrastChosen
     | UnknownScanned

@@ -1,16 +1,29 @@
 """Products into the basket, and what is said when one cannot go there."""
 
+from typing import Protocol
+
 from msgspec.structs import replace
 
 from kiosk.core import effects as do
 from kiosk.core import events as on
-from kiosk.core.basket import has_room, make_line, with_lines
+from kiosk.core.basket import has_room, make_line, standing, with_lines
 from kiosk.core.closing import next_customer
-from kiosk.core.state import ItemNotFound, NotForSale, Prompt, Refused, ScanNotNow, State
+from kiosk.core.state import (
+    AttendantMenu,
+    ItemNotFound,
+    NotForSale,
+    Prompt,
+    Refused,
+    ScanNotNow,
+    State,
+    VoidAsked,
+    Waiting,
+)
 from kiosk.core.steps import Step, stay
 from kiosk.records.sale import Line, Product, Sale
 
 MAX_SHOWN = 32
+MAX_WAITING = 20
 
 
 def item(state: State, event: on.ItemScanned) -> Step:
@@ -22,10 +35,10 @@ def item(state: State, event: on.ItemScanned) -> Step:
         return _say(state, ScanNotNow())
     product = event.product
     if product.restriction:
-        return _say(_awake(state), Refused("restricted", product.restriction, product.name))
+        return _wait_for_staff(state, event)
     if product.code_kind != "gtin" or product.unit != "each" or product.kind != "item":
         return _say(_awake(state), NotForSale(product.name))
-    sale = state.sale if state.sale is not None else _open(state, event, language)
+    sale = state.sale if state.sale is not None else open_sale(state, event, language)
     lines = [_line(sale, product, event, event.line_id)]
     if event.deposit is not None:
         lines.append(_line(sale, event.deposit, event, event.deposit_line_id, parent=event.line_id))
@@ -55,16 +68,42 @@ def unknown(state: State, event: on.UnknownScanned) -> Step:
 
 
 def remove(state: State, event: on.RemoveTouched) -> Step:
-    """A void needs a member of staff, and says so."""
+    """A void needs a member of staff, and says so; one who is there is asked why."""
     if state.sale is None or state.stage not in ("scanning", "choosing"):
         return stay(state)
-    line = next((line for line in state.sale.lines if line.line_id == event.line_id), None)
+    line = next((line for line in standing(state.sale.lines) if line.line_id == event.line_id), None)
     if line is None:
         return stay(state)
-    return _say(state, Refused("void", "", line.name))
+    if state.attendant is not None and state.attendant.may("void"):
+        return _say(state, VoidAsked(line.line_id, line.name))
+    return Step(replace(state, prompt=Refused("void", "", line.name)), (do.CallStaff("void"),))
 
 
-def _open(state: State, event: on.ItemScanned, language: str) -> Sale:
+def _wait_for_staff(state: State, event: on.ItemScanned) -> Step:
+    """Staff are called, and the customer may go on meanwhile."""
+    product = event.product
+    one = Waiting(event.line_id, product, event.deposit, event.aim, event.catalogue_version)
+    after = replace(_awake(state), waiting=(*state.waiting, one)[-MAX_WAITING:])
+    if state.attendant is not None and state.attendant.may("approve"):
+        return _say(after, AttendantMenu())
+    refused = Refused("restricted", product.restriction, product.name)
+    return Step(replace(after, prompt=refused), (do.CallStaff("restricted"),))
+
+
+class Opening(Protocol):
+    """What an event must tell that opens a sale."""
+
+    @property
+    def sale_id(self) -> str: ...
+    @property
+    def catalogue_version(self) -> str: ...
+    @property
+    def language(self) -> str: ...
+    @property
+    def wall_ms(self) -> int: ...
+
+
+def open_sale(state: State, event: Opening, language: str = "") -> Sale:
     return Sale(
         sale_id=event.sale_id,
         sale_no=state.next_sale_no,
@@ -74,7 +113,7 @@ def _open(state: State, event: on.ItemScanned, language: str) -> Sale:
         prices_include_tax=state.shop.prices_include_tax,
         rounding_rule=state.shop.rounding_rule,
         catalogue_version=event.catalogue_version,
-        language=language,
+        language=language or event.language,
         opened_wall_ms=event.wall_ms,
     )
 

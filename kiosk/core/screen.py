@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from kiosk.core.basket import standing
 from kiosk.core.state import State
 
 Screen = Literal[
@@ -12,11 +13,14 @@ Screen = Literal[
     "pay",
     "card",
     "checking",
+    "evidence",
+    "reversing",
     "closing",
     "receipt",
     "printing",
     "print_trouble",
     "thanks",
+    "suspended",
 ]
 
 
@@ -30,12 +34,11 @@ def screen(state: State) -> Screen:
         return "out_of_service"
     match state.stage:
         case "scanning":
-            return "basket" if state.sale is not None and state.sale.lines else "scan"
+            return "basket" if state.sale is not None and standing(state.sale.lines) else "scan"
         case "choosing":
             return "pay"
         case "paying":
-            unclear = state.payment is not None and state.payment.phase == "unknown"
-            return "checking" if unclear or not state.health.hal else "card"
+            return _paying(state)
         case "closing":
             return "closing"
         case "receipt":
@@ -46,6 +49,17 @@ def screen(state: State) -> Screen:
             return "print_trouble" if stuck or outcome in ("failed", "uncertain") else "printing"
         case "thanks":
             return "thanks"
+        case "suspended":
+            return "suspended"
+
+
+def _paying(state: State) -> Screen:
+    phase = state.payment.phase if state.payment is not None else "preparing"
+    if phase == "reversing":
+        return "reversing"
+    if phase == "manual" and state.attendant is not None and state.attendant.may("payments"):
+        return "evidence"
+    return "checking" if phase in ("unknown", "manual") or not state.health.hal else "card"
 
 
 def can_scan(state: State) -> bool:

@@ -8,10 +8,10 @@ from typing import Literal
 
 import msgspec
 
-from kiosk.records.sale import Currency, Sale
+from kiosk.records.sale import Currency, Product, Sale
 
 DeviceName = Literal["scanner", "printer", "terminal"]
-TimerName = Literal["idle", "answer", "thanks", "query", "ending", "unclear"]
+TimerName = Literal["idle", "answer", "thanks", "query", "ending", "unclear", "attendant"]
 
 
 class Base(msgspec.Struct, frozen=True):
@@ -48,6 +48,13 @@ class Catalogue(Base, frozen=True):
     products: int = 0
 
 
+class Adopted(Base, frozen=True):
+    """The version of the shop's signed settings that the lane goes by; `sequence` 0: none came yet."""
+
+    version: str = ""
+    sequence: int = 0
+
+
 class DeviceHealth(Base, frozen=True):
     """A device in the kiosk's eyes: `condition` and `reason` are the words of the hardware daemon."""
 
@@ -69,12 +76,17 @@ class Health(Base, frozen=True):
     """Empty while the journal takes records; else why it does not: the lane is out of service."""
 
 
-Stage = Literal["idle", "scanning", "choosing", "paying", "closing", "receipt", "printing", "thanks"]
-"""idle: nobody there. choosing: how to pay. closing: fiscal port and seal. receipt: how to hand it over."""
+Stage = Literal["idle", "scanning", "choosing", "paying", "closing", "receipt", "printing", "thanks", "suspended"]
+"""idle: nobody there. choosing: how to pay. closing: fiscal port and seal. receipt: how to hand it over.
+suspended: put aside, the slip's code is shown."""
 
-Phase = Literal["preparing", "charging", "aborting", "confirming", "unknown"]
+Phase = Literal["preparing", "charging", "aborting", "confirming", "unknown", "reversing", "manual"]
 """Of the one payment under way. preparing: nothing sent. charging: the terminal works. confirming: approved, recorded,
-being acknowledged to the terminal. unknown: the terminal is being asked."""
+being acknowledged to the terminal. unknown: the terminal is being asked. reversing: what was paid goes back. manual:
+only a member of staff can say how it ended."""
+
+Ending = Literal["", "cancelled", "abandoned"]
+"""How the sale ends once all its parts are reversed; empty: it goes on."""
 
 
 class Payment(Base, frozen=True):
@@ -87,6 +99,7 @@ class Payment(Base, frozen=True):
     text: str = ""
     staff: bool = False
     """True once staff were called: the terminal's record could not settle the question, or took too long."""
+    ending: Ending = ""
 
 
 class Receipt(Base, frozen=True):
@@ -102,13 +115,23 @@ class Receipt(Base, frozen=True):
 
 class Attendant(Base, frozen=True):
     """A member of staff who has shown who they are (badge and PIN). `attendant_id` is an opaque reference; `roles`
-    are words of the signed configuration: `approve`, `void`, `payments`, `day`."""
+    are words of the signed settings: `approve`, `void`, `payments`, `day`, `suspend`."""
 
     attendant_id: str
     roles: tuple[str, ...] = ()
 
     def may(self, role: str) -> bool:
         return role in self.roles
+
+
+class Waiting(Base, frozen=True):
+    """A restricted item that waits for a member of staff; `wait_id` will be its line's id."""
+
+    wait_id: str
+    product: Product
+    deposit: Product | None
+    aim: str
+    catalogue_version: str
 
 
 class ItemNotFound(Base, frozen=True, tag="item_not_found"):
@@ -147,6 +170,12 @@ class PaymentFailed(Base, frozen=True, tag="payment_failed"):
     reason: str
 
 
+class ResolveAsked(Base, frozen=True, tag="resolve_asked"):
+    """To the member of staff: really charged, or really not?"""
+
+    charged: bool
+
+
 class ScanNotNow(Base, frozen=True, tag="scan_not_now"):
     """Something was scanned where nothing can be added (while paying, before the receipt was chosen)."""
 
@@ -157,7 +186,62 @@ class NotForSale(Base, frozen=True, tag="not_for_sale"):
     name: dict[str, str]
 
 
-Prompt = ItemNotFound | Refused | HelpCalled | StillThere | CancelAsked | PaymentFailed | ScanNotNow | NotForSale
+class PinAsked(Base, frozen=True, tag="pin_asked"):
+    """A badge was shown: whose, and why the last PIN was not taken. `wait_s`: until one is taken again."""
+
+    attendant_id: str
+    trouble: Literal["", "wrong", "locked"] = ""
+    wait_s: int = 0
+
+
+class AttendantMenu(Base, frozen=True, tag="attendant_menu"):
+    """What the attendant may do here."""
+
+
+class VoidAsked(Base, frozen=True, tag="void_asked"):
+    """Why is the line taken off? Asked of an attendant."""
+
+    line_id: str
+    name: dict[str, str]
+
+
+class NotPossible(Base, frozen=True, tag="not_possible"):
+    """Suspending or recalling cannot be done; `why` is one of its words."""
+
+    why: str
+
+
+class Change(Base, frozen=True):
+    """A price that differs from the slip's, for one piece."""
+
+    name: dict[str, str]
+    was_minor: int
+    now_minor: int
+
+
+class Recalled(Base, frozen=True, tag="recalled"):
+    """A suspended sale was taken up, and not all is as it was: `missing` products are not sold here."""
+
+    changes: tuple[Change, ...]
+    missing: int
+
+
+Prompt = (
+    ItemNotFound
+    | Refused
+    | HelpCalled
+    | StillThere
+    | CancelAsked
+    | PaymentFailed
+    | ResolveAsked
+    | ScanNotNow
+    | NotForSale
+    | PinAsked
+    | AttendantMenu
+    | VoidAsked
+    | NotPossible
+    | Recalled
+)
 
 
 class State(Base, frozen=True):
@@ -175,6 +259,15 @@ class State(Base, frozen=True):
     prompt: Prompt | None = None
     attendant: Attendant | None = None
     """Who of the staff stands at the lane now; None: the customer is alone."""
+    settings: Adopted = Adopted()
+    refusals: tuple[int, ...] = ()
+    """When wrong PINs were given, UTC milliseconds, the last few."""
+    waiting: tuple[Waiting, ...] = ()
+    """Restricted items that staff must look at; known anew after a restart, when the customer scans them again."""
+    recalled: tuple[str, ...] = ()
+    """Of which suspended sales this lane has taken up, the beginnings of their ids, the last few."""
+    slip: str = ""
+    """The code of the sale that was just suspended."""
     next_sale_no: int = 1
     next_receipt_no: int = 1
     pulse: int = 0

@@ -10,19 +10,21 @@ import binascii
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
+from kiosk.journal.entries import Bad, Entry
 from kiosk.journal.source import BrokenOff, Unreadable
-from kiosk.journal.verify import Bad, Entry
+from kiosk.records.gap import GAP, BadGap, read_gap
 from kiosk.records.identity import Acknowledgement, KeyCertificate
-from kiosk.records.journal import GENESIS, MAX_RECORD_BYTES, Head, Header, leaf_hash
+from kiosk.records.journal import GENESIS, MAX_RECORD_BYTES, BadRecord, Head, Header, decode
 
 MANIFEST = "manifest.json"
 FORMAT = 1
+UNKNOWN_DAY = "unknown"
 _MAX_MANIFEST_BYTES = 64 * 1024 * 1024
 _MAX_LINE_BYTES = 6 * MAX_RECORD_BYTES
 _MAX_SEGMENT_RECORDS = 50_000
@@ -42,6 +44,23 @@ class Segment(msgspec.Struct, frozen=True):
     sha256: str
 
 
+class Note(msgspec.Struct, frozen=True):
+    """A record as it stands in a segment line, with its place."""
+
+    ep: int
+    seq: int
+    record: str
+    signature: str
+
+
+class NamedKey(msgspec.Struct, frozen=True):
+    """A journal key that followed within an epoch, by the record that names it."""
+
+    ep: int
+    seq: int
+    certificate: KeyCertificate
+
+
 class Manifest(msgspec.Struct, frozen=True):
     """`day`: empty, or the one day that was exported; then the segments need not begin at the first record."""
 
@@ -50,11 +69,19 @@ class Manifest(msgspec.Struct, frozen=True):
     certificates: list[KeyCertificate]
     acknowledgements: dict[int, Acknowledgement]
     segments: list[Segment]
+    notes: list[Note] = []
+    """The journal's records about itself, from all its days: gaps, key changes, epochs."""
+    named_keys: list[NamedKey] = []
 
 
-class Line(msgspec.Struct, frozen=True):
-    record: str
-    signature: str
+class Line(msgspec.Struct, frozen=True, omit_defaults=True):
+    """`seq`: the record's number, where it is not the one after the line before. `damaged`: base64 of what is stored in
+    a declared gap, where there is no text to be read."""
+
+    record: str = ""
+    signature: str = ""
+    seq: int = 0
+    damaged: str = ""
 
 
 class _Writer:
@@ -68,8 +95,12 @@ class _Writer:
         self._digest = hashlib.sha256()
 
     def add(self, entry: Entry) -> None:
-        text = entry.data.decode()
-        line = _lines.encode(Line(text, base64.b64encode(entry.signature).decode())) + b"\n"
+        signature = base64.b64encode(entry.signature).decode()
+        seq = entry.seq if entry.seq not in (self.last.seq + 1, self.first.seq) else 0
+        try:
+            line = _lines.encode(Line(entry.data.decode(), signature, seq)) + b"\n"
+        except UnicodeDecodeError:
+            line = _lines.encode(Line("", signature, seq, base64.b64encode(entry.data).decode())) + b"\n"
         self._digest.update(line)
         self._file.write(line)
         self.last = entry
@@ -99,6 +130,8 @@ def write(
     acknowledgements: dict[int, Acknowledgement],
     *,
     day: str = "",
+    notes: Iterable[Entry] = (),
+    named_keys: Mapping[tuple[int, int], KeyCertificate] | None = None,
     progress: Callable[[int], None] = lambda count: None,
 ) -> Manifest:
     """Write segments and, last of all, the manifest into an empty or new folder. Raises OSError, BrokenOff,
@@ -108,19 +141,21 @@ def write(
         raise Unreadable(f"{folder} is not empty: name a new folder")
     segments: list[Segment] = []
     writer: _Writer | None = None
-    prev, ep = GENESIS, 0
+    notes = list(notes)
+    damaged = ranges(notes)
+    bday, prev = UNKNOWN_DAY, GENESIS
     try:
         for count, entry in enumerate(entries, 1):
-            if entry.ep != ep:
-                ep, prev = entry.ep, GENESIS
-            bday = _bday(entry)
+            # What lies in a declared gap goes with the day before it.
+            if not any(first <= (entry.ep, entry.seq) <= last for first, last in damaged):
+                header = _header(entry)
+                bday, prev = header.bday, header.prev
             if writer is not None and not writer.fits(entry, bday):
                 segments.append(writer.finish())
                 writer = None
             if not day or bday == day:
                 writer = writer or _Writer(folder, entry, bday, prev)
                 writer.add(entry)
-            prev = leaf_hash(entry.data)
             if count % 500 == 0:
                 progress(count)
         if writer is not None:
@@ -129,14 +164,36 @@ def write(
     finally:
         if writer is not None:
             writer.drop()
-    manifest = Manifest(FORMAT, day, list(certificates.values()), acknowledgements, segments)
+    manifest = Manifest(
+        FORMAT,
+        day,
+        list(certificates.values()),
+        acknowledgements,
+        segments,
+        [Note(e.ep, e.seq, e.data.decode(), base64.b64encode(e.signature).decode()) for e in notes],
+        [NamedKey(*place, certificate) for place, certificate in (named_keys or {}).items()],
+    )
     (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
     return manifest
 
 
-def _bday(entry: Entry) -> str:
+def ranges(notes: list[Entry]) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """The declared gaps, as whoever verifies will find them."""
+    found = []
+    for note in notes:
+        try:
+            record = decode(note.data)
+            if record.typ == GAP:
+                gap = read_gap(record)
+                found.append(((gap.ep, gap.first), (gap.ep, gap.last)))
+        except (BadRecord, BadGap):
+            continue
+    return found
+
+
+def _header(entry: Entry) -> Header:
     try:
-        return _headers.decode(entry.data).bday
+        return _headers.decode(entry.data)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         bad = Bad(entry.ep, entry.seq, "not_canonical", f"the record is unreadable: {error}")
         raise BrokenOff(bad) from None
@@ -175,6 +232,21 @@ def starts(manifest: Manifest) -> dict[int, Head]:
     return found
 
 
+def candidates(manifest: Manifest) -> list[Entry]:
+    """The records about the journal itself. Raises Unreadable."""
+    try:
+        return [
+            Entry(note.ep, note.seq, note.record.encode(), base64.b64decode(note.signature, validate=True))
+            for note in manifest.notes
+        ]
+    except (ValueError, binascii.Error) as error:
+        raise Unreadable(f"a note in {MANIFEST} is unreadable: {error}") from None
+
+
+def named(manifest: Manifest) -> dict[tuple[int, int], KeyCertificate]:
+    return {(key.ep, key.seq): key.certificate for key in manifest.named_keys}
+
+
 def entries(folder: Path, manifest: Manifest) -> Iterator[Entry]:
     """The records of all segments. Raises BrokenOff when a segment is not what the manifest says."""
     for segment in manifest.segments:
@@ -185,8 +257,9 @@ def entries(folder: Path, manifest: Manifest) -> Iterator[Entry]:
             with path.open("rb") as file:
                 while raw := file.readline(_MAX_LINE_BYTES):
                     digest.update(raw)
-                    seq += 1
-                    yield _entry(segment, seq, raw)
+                    entry = _entry(segment, seq + 1, raw)
+                    seq = entry.seq
+                    yield entry
         except OSError as error:
             raise BrokenOff(Bad(segment.ep, seq + 1, "segment", f"{path}: {error.strerror}")) from None
         if seq != segment.last_seq:
@@ -201,6 +274,7 @@ def _entry(segment: Segment, seq: int, raw: bytes) -> Entry:
     try:
         line = msgspec.json.decode(raw, type=Line)
         signature = base64.b64decode(line.signature, validate=True)
-        return Entry(segment.ep, seq, line.record.encode(), signature)
+        data = base64.b64decode(line.damaged, validate=True) if line.damaged else line.record.encode()
+        return Entry(segment.ep, line.seq or seq, data, signature)
     except (msgspec.MsgspecError, ValueError, binascii.Error) as error:
         raise BrokenOff(Bad(segment.ep, seq, "segment", f"{segment.file}: the line is unreadable: {error}")) from None

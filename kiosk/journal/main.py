@@ -1,7 +1,7 @@
 """kassa-journal: look at a journal, verify it, carry it out. Needs the file and public keys, nothing else."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from typer.exceptions import TyperException
 from kiosk.journal import export as exporting
 from kiosk.journal import replay_cli as replaying
 from kiosk.journal.source import BrokenOff, Source, Unreadable
+from kiosk.journal.stepping import Candidates
 from kiosk.journal.verify import Bad, Entry, Keys, Report, verify
 from kiosk.records.identity import (
     Acknowledgement,
@@ -33,6 +34,7 @@ from kiosk.records.identity import (
 from kiosk.records.journal import Head, Record
 
 MAX_SHOWN = 1_000_000
+EXIT_GAPS = 3
 _MAX_KEY_BYTES = 64 * 1024
 _PROGRESS_FROM = 5000
 
@@ -111,7 +113,8 @@ def verify_command(
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Verify every record. Exit 0: all of it verifies. Exit 1: the first bad record is named."""
+    """Verify every record. Exit 0: all of it verifies. Exit 1: the first bad record is named. Exit 3: all of it
+    verifies but for damage that the journal itself declares, which is named."""
     trusted = _keys(keys, identity_key, cosign_key)
     report = _verify(file, trusted)
     if as_json:
@@ -121,6 +124,8 @@ def verify_command(
         _tell(file, report)
     if not report.ok:
         raise typer.Exit(1)
+    if report.gaps:
+        raise typer.Exit(EXIT_GAPS)
 
 
 def _verify(file: Path, keys: Keys) -> Report:
@@ -130,9 +135,13 @@ def _verify(file: Path, keys: Keys) -> Report:
         acknowledgements = {} if manifest.day else manifest.acknowledgements
         count = sum(segment.last_seq - segment.first_seq + 1 for segment in manifest.segments)
         entries, starts = exporting.entries(file, manifest), exporting.starts(manifest)
-        return _run(entries, certificates, acknowledgements, keys, starts, count)
+        notes, named = exporting.candidates(manifest), exporting.named(manifest)
+        return _run(entries, certificates, acknowledgements, keys, starts, count, lambda: notes, named)
     with Source(file) as source:
-        return _run(source.entries(), source.certificates, source.acknowledgements, keys, {}, source.count)
+        notes_of, named = source.candidates, source.named_keys()
+        return _run(
+            source.entries(), source.certificates, source.acknowledgements, keys, {}, source.count, notes_of, named
+        )
 
 
 def _run(
@@ -142,6 +151,8 @@ def _run(
     keys: Keys,
     starts: dict[int, Head],
     count: int,
+    candidates: Candidates,
+    named: Mapping[tuple[int, int], KeyCertificate],
 ) -> Report:
     broken: list[Bad] = []
 
@@ -152,7 +163,16 @@ def _run(
             broken.append(error.bad)
 
     with _progress("verifying", count) as advance:
-        report = verify(until_broken(), certificates, acknowledgements, keys, starts=starts, progress=advance)
+        report = verify(
+            until_broken(),
+            certificates,
+            acknowledgements,
+            keys,
+            starts=starts,
+            candidates=candidates,
+            named=named,
+            progress=advance,
+        )
     if broken and (report.bad is None or report.bad.kind == "cut_tail"):
         report.bad = broken[0]
     return report
@@ -163,6 +183,14 @@ def _tell(file: Path, report: Report) -> None:
     for epoch in report.epochs:
         held = f"counter-signed up to {epoch.acknowledged_seq}" if epoch.acknowledged_seq else "never counter-signed"
         out(f"epoch {epoch.ep}: records {epoch.first_seq} to {epoch.last_seq} verify, {held}\n")
+    for gap in report.gaps:
+        out(
+            f"GAP: epoch {gap.ep}, records {gap.first_seq} to {gap.last_seq}: declared by record {gap.declared_seq} of "
+            f"epoch {gap.declared_ep}: {gap.why} [{gap.kind}]\n"
+        )
+    if report.bad is None and report.gaps:
+        out(f"OK, WITH GAPS: {report.records} records of device {report.dev} in {file} verify\n")
+        return
     if report.bad is None:
         out(f"OK: {report.records} records of device {report.dev} in {file} verify\n")
         return
@@ -188,7 +216,14 @@ def export(
     with Source(file) as source, _progress("exporting", source.count) as advance:
         try:
             manifest = exporting.write(
-                out, source.entries(), source.certificates, source.acknowledgements, day=day, progress=advance
+                out,
+                source.entries(),
+                source.certificates,
+                source.acknowledgements,
+                day=day,
+                notes=source.candidates(),
+                named_keys=source.named_keys(),
+                progress=advance,
             )
         except BrokenOff as error:
             raise BadInput(f"{file}: epoch {error.bad.ep}, record {error.bad.seq}: {error.bad.why}") from None
@@ -218,10 +253,12 @@ def replay_command(
         if file.is_dir():
             manifest = exporting.read_manifest(file)
             count = sum(segment.last_seq - segment.first_seq + 1 for segment in manifest.segments)
-            same = replaying.run(exporting.entries(file, manifest), count, catalogues, _progress, as_json=as_json)
+            gaps = exporting.ranges(exporting.candidates(manifest))
+            same = replaying.run(exporting.entries(file, manifest), gaps, count, catalogues, _progress, as_json=as_json)
         else:
             with Source(file) as source:
-                same = replaying.run(source.entries(), source.count, catalogues, _progress, as_json=as_json)
+                gaps = exporting.ranges(source.candidates())
+                same = replaying.run(source.entries(), gaps, source.count, catalogues, _progress, as_json=as_json)
     except BrokenOff as error:
         raise BadInput(f"{file}: epoch {error.bad.ep}, record {error.bad.seq}: {error.bad.why}") from None
     if not same:
@@ -292,7 +329,7 @@ def _progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Exit 0: done, 1: a record is bad, 2: the call or the file is no use."""
+    """Exit 0: done, 1: a record is bad, 2: the call or the file is no use, 3: all verifies but for declared gaps."""
     command: Any = typer.main.get_command(app)
     given = sys.argv[1:] if arguments is None else arguments
     try:

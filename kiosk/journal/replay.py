@@ -22,16 +22,21 @@ from kiosk.core import events as on
 from kiosk.core.checkout import step
 from kiosk.core.closing import sealed
 from kiosk.core.entry import Entry as Body
-from kiosk.core.state import State, fresh
+from kiosk.core.lasting import lasting, with_lasting
+from kiosk.core.state import Shop, State, fresh
 from kiosk.journal.verify import Entry
 from kiosk.receipt.blocks import DocumentError, from_json, to_json
 from kiosk.receipt.document import compose
 from kiosk.receipt.escpos import encode
 from kiosk.records.journal import BadRecord, Record, decode
-from kiosk.records.sale import Product
+from kiosk.records.lifecycle import read_epoch
+from kiosk.records.sale import Currency, Product
 
+_NO_SHOP = Shop("", (), "", Currency("XXX", 0), True, "", ("en",), "en", "")  # noqa: FBT003
 _TYPES = frozenset(str(event.__struct_config__.tag) for event in get_args(on.Durable))
 MAX_DIFFERENCES = 1000
+Range = tuple[tuple[int, int], tuple[int, int]]
+"""Epoch and number of the first and the last record that a gap record declares."""
 
 Products = Callable[[str, str], Product | None]
 """(catalogue version, code) to the product. Raises LookupError for a version that is not at hand."""
@@ -71,10 +76,14 @@ class Replayed:
 
 
 def replay(
-    entries: Iterable[Entry], products: Products | None = None, progress: Callable[[int], None] = lambda count: None
+    entries: Iterable[Entry],
+    products: Products | None = None,
+    progress: Callable[[int], None] = lambda count: None,
+    *,
+    gaps: Iterable[Range] = (),
 ) -> Replayed:
-    """Replay records in file order. Pure but for what `products` does."""
-    replaying = _Replay(products)
+    """Replay records in file order, but for those in `gaps`. Pure but for what `products` does."""
+    replaying = _Replay(products, gaps)
     for entry in entries:
         replaying.take(entry)
         if replaying.result.records % 200 == 0:
@@ -84,21 +93,26 @@ def replay(
 
 
 class _Replay:
-    def __init__(self, products: Products | None) -> None:
+    def __init__(self, products: Products | None, gaps: Iterable[Range]) -> None:
         self.result = Replayed()
+        self._gaps = tuple(gaps)
+        self._place = (0, 0)
         self._products = products
         self._state: State | None = None
         self._since_rest: list[on.Any] = []
-        self._at_rest: tuple[int, int] | None = None
-        """Where the number series stood when the last sale ended; None: the journal does not say (yet)."""
+        self._at_rest: State | None = None
+        """What goes on from the last sale's end: its number series and `lasting`; None: the journal does not say (yet),
+        and the shop in it does not count."""
         self._jobs: dict[str, do.PrintReceipt] = {}
 
     def take(self, entry: Entry) -> None:
         self.result.records += 1
+        if self._damaged(entry):
+            return
         try:
             record = decode(entry.data)
-            if record.typ == "journal.gap":
-                self._lost_sight()
+            if (begun := read_epoch(record)) is not None:
+                self._begin_epoch(begun.skip)
             if record.typ not in _TYPES:
                 return
             body = msgspec.convert(record.body, Body)
@@ -119,12 +133,28 @@ class _Replay:
         else:
             self._since_rest.append(event)
 
+    def _damaged(self, entry: Entry) -> bool:
+        """What a gap record declares is not looked at, and after it nobody knows what the lane knew."""
+        place = (entry.ep, entry.seq)
+        if any(first <= place <= last for first, last in self._gaps):
+            return True
+        if entry.ep == self._place[0] and entry.seq != self._place[1] + 1:
+            self._lost_sight()
+        self._place = place
+        return False
+
+    def _begin_epoch(self, skip: int) -> None:
+        """As `kiosk.lane.restore`: lost records may have used numbers, so the series go ahead."""
+        if self._since_rest or self._at_rest is None:
+            return self._lost_sight()
+        self._at_rest = _skipped(self._at_rest, skip)
+
     def _lost_sight(self) -> None:
         """Until the next sale is over nobody knows what the lane knew."""
         self._state, self._at_rest, self._since_rest = None, None, []
 
     def _rest(self, body: Body) -> None:
-        self._since_rest, self._at_rest = [], (body.next_sale_no, body.next_receipt_no)
+        self._since_rest, self._at_rest = [], _standing(body)
         self._jobs.clear()
 
     def _wait_for_rules(self, typ: str, body: Body) -> None:
@@ -140,10 +170,11 @@ class _Replay:
             return
         if self._at_rest is None and self._since_rest:
             self._lost_sight()
-        sale_no, receipt_no = self._at_rest or (body.next_sale_no, body.next_receipt_no)
         if self._at_rest is None:
-            self._at_rest = (sale_no, receipt_no)
-        state = replace(fresh(event.shop), next_sale_no=sale_no, next_receipt_no=receipt_no)
+            self._at_rest = _standing(body)
+        rest, state = self._at_rest, fresh(event.shop)
+        state = replace(state, next_sale_no=rest.next_sale_no, next_receipt_no=rest.next_receipt_no)
+        state = with_lasting(state, lasting(rest))
         for earlier in self._since_rest:
             state = step(state, earlier).state
         self._state = step(state, event).state
@@ -219,6 +250,16 @@ class _Replay:
         self.result.differing += 1
         if len(self.result.differences) < MAX_DIFFERENCES:
             self.result.differences.append(difference)
+
+
+def _standing(body: Body) -> State:
+    """What a record tells of the state beside its sale, over a shop that means nothing."""
+    state = replace(fresh(_NO_SHOP), next_sale_no=body.next_sale_no, next_receipt_no=body.next_receipt_no)
+    return state if body.lasting is None else with_lasting(state, body.lasting)
+
+
+def _skipped(state: State, skip: int) -> State:
+    return replace(state, next_sale_no=state.next_sale_no + skip, next_receipt_no=state.next_receipt_no + skip)
 
 
 def _numbers(stand: Body | State) -> dict[str, int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import apsw
 import msgspec
 
-from kiosk.journal.replay import Difference, Products, Replayed, replay
+from kiosk.journal.replay import Difference, Products, Range, Replayed, replay
 from kiosk.journal.verify import Entry
 from kiosk.records.catalogue import CatalogueError, find_product, open_db
 from kiosk.records.sale import Product
@@ -17,10 +17,18 @@ from kiosk.records.sale import Product
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
 
-def run(entries: Iterable[Entry], count: int, catalogues: Path | None, progress: Progress, *, as_json: bool) -> bool:
+def run(
+    entries: Iterable[Entry],
+    gaps: Iterable[Range],
+    count: int,
+    catalogues: Path | None,
+    progress: Progress,
+    *,
+    as_json: bool,
+) -> bool:
     """Prints the outcome; whether everything came out the same. Blocks."""
     with progress("replaying", count) as advance:
-        result = replay(entries, None if catalogues is None else products_in(catalogues), advance)
+        result = replay(entries, None if catalogues is None else products_in(catalogues), advance, gaps=gaps)
     (_tell_json if as_json else _tell)(result)
     return result.ok
 

@@ -6,6 +6,7 @@ anything next to it, with its write-ahead log if one lies there.
 
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -15,10 +16,11 @@ import apsw
 import msgspec
 
 from kiosk.journal import database, wal
+from kiosk.journal.entries import Bad, Entry
 from kiosk.journal.guard import lock_held
-from kiosk.journal.verify import Bad, Entry
 from kiosk.records.identity import Acknowledgement, KeyCertificate
 from kiosk.records.journal import MAX_RECORD_BYTES
+from kiosk.records.lifecycle import KEY, PREFIX
 
 _T = TypeVar("_T")
 _MAX_TEXTS = 10_000
@@ -111,7 +113,7 @@ class Source:
         at = (0, 0)
         query = (
             f"SELECT place, CASE WHEN length(data) <= {MAX_RECORD_BYTES} THEN data END, length(data), "
-            "CASE WHEN length(signature) = 64 THEN signature END FROM records ORDER BY place"
+            f"CASE WHEN length(signature) <= {_MAX_TEXT_BYTES} THEN signature END FROM records ORDER BY place"
         )
         try:
             for place, data, size, signature in self._connection.execute(query):
@@ -120,11 +122,45 @@ class Source:
                     why = f"the record has {size} bytes; at most {MAX_RECORD_BYTES} are allowed"
                     raise BrokenOff(Bad(*at, "too_long", why))
                 if not isinstance(signature, bytes):
-                    raise BrokenOff(Bad(*at, "bad_signature", "the signature does not have its 64 bytes"))
+                    raise BrokenOff(Bad(*at, "bad_signature", "the signature is no 64 bytes"))
                 yield Entry(*at, data, signature)
         except (apsw.Error, ValueError) as error:
             why = f"the file's pages do not hold together: {error}"
             raise BrokenOff(Bad(at[0], at[1] + 1, "file", why)) from None
+
+    def candidates(self) -> list[Entry]:
+        """Records that may be about the journal itself: gaps, key changes, epochs. Walks through the whole file."""
+        query = (
+            "SELECT place, data, signature FROM records WHERE instr(CAST(data AS TEXT), ?) > 0 "
+            "AND length(data) <= ? AND length(signature) = 64 ORDER BY place LIMIT ?"
+        )
+        found: list[Entry] = []
+        try:
+            for at, data, signature in self._connection.execute(
+                query, (f'"typ":"{PREFIX}', MAX_RECORD_BYTES, _MAX_TEXTS)
+            ):
+                if isinstance(data, bytes) and isinstance(signature, bytes):
+                    found.append(Entry(*database.split(int(str(at))), data, signature))
+        except (apsw.Error, ValueError):
+            return found  # where the pages do not hold together is said when the records are read
+        return found
+
+    def named_keys(self) -> dict[tuple[int, int], KeyCertificate]:
+        """Certificates of later keys by the record that names them, for the case that it is damaged. Not verified."""
+        found: dict[tuple[int, int], KeyCertificate] = {}
+        try:
+            rows = self._connection.execute(
+                "SELECT place, CAST(certificate AS BLOB) FROM landmarks WHERE typ = ? AND length(certificate) <= ? "
+                f"ORDER BY place LIMIT {_MAX_TEXTS}",
+                (KEY, _MAX_TEXT_BYTES),
+            ).fetchall()
+        except apsw.Error:
+            return found
+        for at, text in rows:
+            with suppress(msgspec.MsgspecError, ValueError):
+                place, data = database.split(int(str(at))), text if isinstance(text, bytes) else b""
+                found[place] = msgspec.json.decode(data, type=KeyCertificate)
+        return found
 
     def newest(self, count: int, typ: str = "") -> list[Entry]:
         """The last `count` records, oldest first; of one type if it is named."""

@@ -10,6 +10,10 @@ from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from kiosk.journal.entries import Bad, Entry
+from kiosk.journal.stepping import Candidates, Declared, Range, no_candidates
+from kiosk.journal.survey import Keys as JournalKeys
+from kiosk.records.gap import GAP, BadGap, Gap, read_gap
 from kiosk.records.identity import (
     Acknowledgement,
     BadIdentity,
@@ -17,17 +21,10 @@ from kiosk.records.identity import (
     check_acknowledgement,
     check_certificate,
 )
-from kiosk.records.journal import GENESIS, BadRecord, Head, check_signature, follow
+from kiosk.records.journal import GENESIS, BadRecord, Head, Record, check_signature, follow
+from kiosk.records.lifecycle import KEY, read_key
 
-
-@dataclass(frozen=True)
-class Entry:
-    """One stored record: the place that the file says it has, its exact bytes, its signature."""
-
-    ep: int
-    seq: int
-    data: bytes
-    signature: bytes
+__all__ = ["Bad", "Entry", "EpochReport", "GapReport", "Keys", "Report", "verify"]
 
 
 @dataclass(frozen=True)
@@ -41,11 +38,15 @@ class Keys:
 
 
 @dataclass(frozen=True)
-class Bad:
-    """The first bad record. `seq` 0: the epoch as a whole. `kind` is a stable word, `why` is for people."""
+class GapReport:
+    """Damaged records that the journal itself declares, by the gap record at `declared_ep`, `declared_seq`. `why`: what
+    is wrong with the first of them, `kind` its stable word."""
 
     ep: int
-    seq: int
+    first_seq: int
+    last_seq: int
+    declared_ep: int
+    declared_seq: int
     kind: str
     why: str
 
@@ -64,11 +65,13 @@ class EpochReport:
 
 @dataclass
 class Report:
-    """`bad` is None when everything verifies. `epochs` reach to where the verification ended."""
+    """`bad` is None when everything verifies but for declared `gaps`. `epochs` reach to where the verification
+    ended."""
 
     dev: str
     records: int = 0
     epochs: list[EpochReport] = field(default_factory=list)
+    gaps: list[GapReport] = field(default_factory=list)
     bad: Bad | None = None
 
     @property
@@ -85,46 +88,131 @@ class _Stop(Exception):
 class _Epoch:
     """Where verification stands within one epoch."""
 
-    def __init__(self, keys: Keys, dev: str, certificate: KeyCertificate, ack: Acknowledgement | None, start: Head):
+    def __init__(
+        self,
+        keys: Keys,
+        report: Report,
+        certificate: KeyCertificate,
+        ack: Acknowledgement | None,
+        start: Head,
+        declared: Declared,
+    ) -> None:
         ep = certificate.ep
         self.report = EpochReport(ep, first_seq=start.seq + 1, last_seq=start.seq, hash=start.hash)
-        self._head, self._ack = start, ack
+        self._head, self._ack, self._declared, self._gaps = start, ack, declared, report.gaps
+        self._identity_key = keys.identity_key
+        self._range: Range | None = None
         try:
-            if certificate.dev != dev:
-                raise BadIdentity(f"the certificate is of device {certificate.dev!r}, expected {dev!r}")
-            self._key = check_certificate(certificate, keys.identity_key)
+            if certificate.dev != report.dev:
+                raise BadIdentity(f"the certificate is of device {certificate.dev!r}, expected {report.dev!r}")
+            check_certificate(certificate, keys.identity_key)
+            self._keys = JournalKeys(certificate)
         except BadIdentity as error:
             raise _Stop(Bad(ep, 0, "bad_certificate", str(error))) from None
         try:
             if ack is not None:
-                check_acknowledgement(keys.cosign_key, dev, ep, ack)
+                check_acknowledgement(keys.cosign_key, report.dev, ep, ack)
                 self.report.acknowledged_seq = ack.hwm
         except BadIdentity as error:
             raise _Stop(Bad(ep, 0, "bad_acknowledgement", str(error))) from None
 
     def take(self, entry: Entry) -> None:
+        if self._range is not None:
+            if entry.seq <= self._range.gap.last:
+                return self._inside(self._range, entry)
+            self._over(self._range)
+        bad = self._follow(entry)
+        if bad is None:
+            return
+        found = self._declared.at(bad.ep, bad.seq)
+        if found is None or found[0].before != self._head.hash:
+            raise _Stop(bad)
+        self._range = Range(found[0], self._head, self._keys, bad)
+        self._gaps.append(_reported(*found, bad))
+        self.take(entry)
+
+    def _follow(self, entry: Entry) -> Bad | None:
+        """Take the record as the next one; why it is not, if it is not."""
         expected = self._head.seq + 1
         if entry.seq != expected:
-            raise self._bad(expected, "gap", f"the record is missing; number {entry.seq} comes next in the file")
+            why = f"the record is missing; number {entry.seq} comes next in the file"
+            return self._bad(expected, "gap", why)
         try:
-            _, head = follow(self._head, entry.data)
-            check_signature(self._key, head.hash, entry.signature)
+            record, head = follow(self._head, entry.data)
+            check_signature(self._keys.at(entry.seq), head.hash, entry.signature)
         except BadRecord as error:
-            raise self._bad(expected, error.kind, str(error)) from None
+            return self._bad(expected, error.kind, str(error))
         if self._ack is not None and self._ack.hwm == head.seq and self._ack.hash != head.hash:
             why = "the backend has counter-signed another record here: this one, or one before it, was rewritten"
-            raise self._bad(expected, "not_acknowledged", why)
+            return self._bad(expected, "not_acknowledged", why)
+        if record.typ == KEY:
+            self._change_key(record)
+        elif record.typ == GAP:
+            self._check_gap(record)
         self._head = head
         self.report.last_seq, self.report.hash = head.seq, head.hash
         self.report.records += 1
+        return None
+
+    def _change_key(self, record: Record) -> None:
+        certificate = read_key(record)
+        try:
+            if certificate is None:
+                raise BadIdentity("the record names no key of its epoch")
+            check_certificate(certificate, self._identity_key)
+            self._keys.change(record.seq + 1, certificate)
+        except BadIdentity as error:
+            raise _Stop(self._bad(record.seq, "bad_key", f"the change of the journal key: {error}")) from None
+
+    def _check_gap(self, record: Record) -> None:
+        """A gap record that declares what is whole is a lie, or the work of a thief with the key."""
+        try:
+            gap = read_gap(record)
+        except BadGap as error:
+            raise _Stop(self._bad(record.seq, "bad_gap", str(error))) from None
+        verified = gap.ep == self.report.ep and gap.first >= self.report.first_seq
+        if verified and not any((found.ep, found.first_seq) == (gap.ep, gap.first) for found in self._gaps):
+            why = f"it declares records {gap.first} to {gap.last} of epoch {gap.ep} damaged, and they are whole"
+            raise _Stop(self._bad(record.seq, "gap_unfounded", why))
+
+    def _inside(self, found: Range, entry: Entry) -> None:
+        if (bad := found.take(entry)) is not None:
+            raise _Stop(bad)
+
+    def _over(self, found: Range) -> None:
+        """The range has passed: the chain goes on after it."""
+        if (bad := found.end()) is not None:
+            raise _Stop(bad)
+        gap, self._range = found.gap, None
+        named = self._declared.key_named_in(gap)
+        if named is not None:
+            self._keys.change(named[0] + 1, named[1])
+        ack = self._ack
+        if ack is not None and ack.hwm == gap.last and gap.after_prev not in (ack.hash, gap.before):
+            raise _Stop(self._bad(gap.last, "not_acknowledged", "the backend has counter-signed another record here"))
+        self._head = Head(self._head.dev, self._head.ep, gap.last, gap.after_prev)
+        self.report.last_seq, self.report.hash = gap.last, gap.after_prev
 
     def end(self) -> None:
+        if self._range is not None:
+            self._over(self._range)
         if self._ack is not None and self._ack.hwm > self._head.seq:
-            why = f"the tail is cut: the backend has counter-signed up to record {self._ack.hwm}"
-            raise self._bad(self._head.seq + 1, "cut_tail", why)
+            first, why = (
+                self._head.seq + 1,
+                f"the tail is cut: the backend has counter-signed up to record {self._ack.hwm}",
+            )
+            declared = self._declared.departed(self._head)
+            if declared is None:
+                raise _Stop(self._bad(first, "cut_tail", why))
+            place = (declared.ep, declared.seq)
+            self._gaps.append(GapReport(self.report.ep, first, self._ack.hwm, *place, "cut_tail", why))
 
-    def _bad(self, seq: int, kind: str, why: str) -> _Stop:
-        return _Stop(Bad(self.report.ep, seq, kind, why))
+    def _bad(self, seq: int, kind: str, why: str) -> Bad:
+        return Bad(self.report.ep, seq, kind, why)
+
+
+def _reported(gap: Gap, entry: Entry, bad: Bad) -> GapReport:
+    return GapReport(gap.ep, gap.first, gap.last, entry.ep, entry.seq, bad.kind, bad.why)
 
 
 def verify(
@@ -134,17 +222,22 @@ def verify(
     keys: Keys,
     *,
     starts: Mapping[int, Head] | None = None,
+    candidates: Candidates = no_candidates,
+    named: Mapping[tuple[int, int], KeyCertificate] | None = None,
     progress: Callable[[int], None] = lambda count: None,
 ) -> Report:
     """Verify records in file order. Stops at the first bad one and names it.
 
     `starts`: where an export of single days begins instead of at the first record, by epoch; the records there are
-    chained to each other, and each is signed. `progress` is called with the count of records now and then.
+    chained to each other, and each is signed. `candidates`: where gap records are found if one
+    is needed; without, there are none. `named`: later journal keys by the record that names them, kept beside it.
+    `progress` is called with the count of records now and then.
     """
     dev = keys.dev or next((certificate.dev for _, certificate in sorted(certificates.items())), "")
     report = Report(dev)
     try:
-        _verify(entries, certificates, acknowledgements, keys, starts or {}, report, progress)
+        declared = Declared(certificates, keys.identity_key, candidates, named or {})
+        _verify(entries, certificates, acknowledgements, keys, starts or {}, declared, report, progress)
     except _Stop as stop:
         report.bad = stop.bad
     return report
@@ -156,6 +249,7 @@ def _verify(
     acknowledgements: Mapping[int, Acknowledgement],
     keys: Keys,
     starts: Mapping[int, Head],
+    declared: Declared,
     report: Report,
     progress: Callable[[int], None],
 ) -> None:
@@ -166,7 +260,7 @@ def _verify(
         if ep not in certificates:
             raise _Stop(Bad(ep, 0, "no_certificate", "the certificate of this epoch's journal key is missing"))
         start = starts.get(ep, Head(report.dev, ep, 0, GENESIS))
-        epoch = _Epoch(keys, report.dev, certificates[ep], acknowledgements.get(ep), start)
+        epoch = _Epoch(keys, report, certificates[ep], acknowledgements.get(ep), start, declared)
         report.epochs.append(epoch.report)
         return epoch
 
@@ -179,8 +273,9 @@ def _verify(
                     Bad(entry.ep, 0, "no_certificate", "the certificate of this epoch's journal key is missing")
                 )
             current = begin(waiting.pop(0))
+        before = current.report.records
         current.take(entry)
-        report.records += 1
+        report.records += current.report.records - before
         if report.records % 500 == 0:
             progress(report.records)
     while True:

@@ -6,8 +6,9 @@ known is said to be unknown, never guessed.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Literal, Protocol
 
@@ -19,6 +20,7 @@ from hal.api.interfaces import NotReady
 from kiosk.core import effects as do
 from kiosk.core import events as on
 from kiosk.core.state import DeviceHealth
+from kiosk.lane.stamp import LaneStamp
 from kiosk.lane.translate import CodeRead
 from kiosk.records.sale import CardReferences
 
@@ -26,11 +28,25 @@ _log = logging.getLogger("kassa.lane.hardware")
 
 Post = Callable[[object, int], None]
 CLAIM_S = 2.0
+REVERSE_READY_S = 20.0
+REVERSE_AGAIN_S = 1.0
+_REVERSED: Mapping[hal.PaymentState, Literal["reversed", "refused"]] = {
+    hal.PaymentState.cancelled: "reversed",
+    hal.PaymentState.declined: "refused",
+}
 
 
 class Encoder(Protocol):
     def __call__(self, document: str, profile: hal.PrinterProfile, *, copy: bool) -> bytes:
         """The receipt as bytes for this printer. Blocking, up to some hundred milliseconds."""
+
+
+@dataclass
+class _Reversal:
+    """The last that this process asked for, and its answer once there is one."""
+
+    reversal_id: str
+    answer: on.ReversalEnded | None = None
 
 
 class Hardware:
@@ -44,6 +60,7 @@ class Hardware:
         self._scanner, self._printer, self._terminal = scanner, printer, terminal
         self._connected = False
         self._querying: set[str] = set()
+        self._reversal: _Reversal | None = None
         self._sent: dict[str, on.PrintedJob] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.client = HalClient(
@@ -76,6 +93,8 @@ class Hardware:
                 work = self._abort(tender_id)
             case do.QueryPayment():
                 work = self._query(effect)
+            case do.Reverse():
+                work = self._reverse(effect)
             case do.PrintReceipt():
                 work = self._print(effect)
             case do.AskPrint(job_id):
@@ -144,7 +163,7 @@ class Hardware:
         except (HalGone, VarlinkErrorReply) as error:
             self._post(on.TerminalNotPrepared(tender_id, _reason(error)))
         else:
-            self._post(on.TerminalPrepared(tender_id, witness))
+            self._post(on.TerminalPrepared(tender_id, witness, LaneStamp.wall_ms()))
 
     async def _charge(self, charge: do.Charge) -> None:
         tender_id = charge.tender_id
@@ -191,6 +210,43 @@ class Hardware:
         finally:
             self._querying.discard(tender_id)
         self._post(_queried(tender_id, answer))
+
+    async def _reverse(self, reversal: do.Reverse) -> None:
+        """Asked once by this process: when the core asks again, since an answer could not be recorded, it gets the
+        answer that there was. Nothing is sent while the terminal is not ready, which is waited for a moment."""
+        known = self._reversal
+        if known is not None and known.reversal_id == reversal.reversal_id:
+            if known.answer is not None:
+                self._post(known.answer)
+            return
+        self._reversal = mine = _Reversal(reversal.reversal_id)
+        outcome, detail = await self._reversed(reversal)
+        mine.answer = on.ReversalEnded(reversal.tender_id, reversal.reversal_id, outcome, detail)
+        self._post(mine.answer)
+
+    async def _reversed(self, reversal: do.Reverse) -> tuple[Literal["reversed", "refused", "unknown"], str]:
+        deadline = asyncio.get_running_loop().time() + REVERSE_READY_S
+        while True:
+            try:
+                await self._terminal_held()
+                answer = await self.client.reverse(
+                    self._terminal,
+                    reversal.tender_id,
+                    reversal.reversal_id,
+                    reversal.receipt_no,
+                    reversal.amount_minor,
+                    reversal.currency,
+                )
+            except NotReady as error:
+                if asyncio.get_running_loop().time() >= deadline:
+                    return "refused", _reason(error)
+                await asyncio.sleep(REVERSE_AGAIN_S)
+            except VarlinkErrorReply as error:
+                return "refused", _reason(error)
+            except HalGone as error:  # nobody knows whether it was carried out
+                return "unknown", _reason(error)
+            else:
+                return _REVERSED.get(answer.state, "unknown"), answer.detail
 
     async def _terminal_held(self) -> None:
         """A daemon that has just come tells its events before the terminal is claimed again. When the time is over
@@ -273,6 +329,7 @@ def _queried(tender_id: str, answer: hal.PaymentAnswer) -> on.PaymentQueried:
         card.currency if card is not None else "",
         references(card) if card is not None else None,
         answer.detail,
+        LaneStamp.wall_ms(),
     )
 
 

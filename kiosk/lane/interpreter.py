@@ -28,6 +28,8 @@ _log = logging.getLogger("kassa.lane")
 _CUSTOMER = Actor("customer")
 _SYSTEM = Actor("system")
 _BY_CUSTOMER = (on.ItemScanned, on.LanguageChosen, on.PayChosen, on.ReceiptChosen, on.CopyChosen, on.SaleCancelled)
+_BY_ATTENDANT = (on.AttendantIdentified, on.AttendantLeft, on.RestrictionChecked, on.LineVoided, on.PaymentResolved)
+_BY_ANYONE = (*_BY_CUSTOMER, on.SaleSuspended, on.SaleRecalled)
 IDLE_TEND_S = 5.0
 
 
@@ -157,7 +159,7 @@ class Lane:
         """Whether the event is durable now. If not, it did not happen, and the lane says that it is out of service."""
         assert isinstance(event, on.Durable)
         body = entry(event, effects, after, sealed(state, event, after))
-        actor = _CUSTOMER if isinstance(event, _BY_CUSTOMER) else _SYSTEM
+        actor = _actor(event, state, after)
         typ = type(event).__struct_config__.tag
         begins = _begins(state, after)
         try:
@@ -199,6 +201,14 @@ class Lane:
         if failed != state.health.journal:
             self._apply(state, on.JournalChanged(failed), 0)
         _log.debug("tended the journal in %.1f ms", (time.monotonic() - began) * 1000)
+
+
+def _actor(event: on.Durable, before: State, after: State) -> Actor:
+    """Who did it: what is done at the page while an attendant is there is done in their name."""
+    attendant = before.attendant or after.attendant
+    if attendant is not None and isinstance(event, (*_BY_ANYONE, *_BY_ATTENDANT)):
+        return Actor("attendant", attendant.attendant_id)
+    return _CUSTOMER if isinstance(event, _BY_ANYONE) else _SYSTEM
 
 
 def _begins(before: State, after: State) -> bool:

@@ -8,7 +8,7 @@ from kiosk.core import effects as do
 from kiosk.core import events as on
 from kiosk.lane.fiscal import FiscalPort
 from kiosk.lane.hardware import Hardware
-from kiosk.lane.stamp import LaneStamp
+from kiosk.lane.stamp import LaneStamp, new_id
 
 if TYPE_CHECKING:
     from kiosk.lane.interpreter import Lane
@@ -53,10 +53,17 @@ class Performing:
                 task.add_done_callback(self._tasks.discard)
             case do.CloseSale():
                 self._lane.post(on.SaleClosed(self._stamp.wall_ms()))
-            case do.GiveUp():
-                self._lane.post(on.SaleAbandoned(self._stamp.wall_ms()))
+            case do.GiveUp(cancelled):
+                at_ms = self._stamp.wall_ms()
+                self._lane.post(on.SaleCancelled(at_ms) if cancelled else on.SaleAbandoned(at_ms))
+            case do.LeaveToStaff(tender_id, evidence):
+                self._lane.post(on.PaymentLeftToStaff(tender_id, evidence, self._stamp.wall_ms()))
+            case do.IntendReversal(tender_id, ending):
+                self._lane.post(on.ReversalIntended(tender_id, new_id(), ending, self._stamp.wall_ms()))
             case do.Finish():
                 self._lane.post(on.SaleFinished())
+            case do.Leave(attendant_id):
+                self._lane.post(on.AttendantLeft(attendant_id))
             case do.CallStaff(why):
                 _log.warning("staff are called: %s", why)
             case _:

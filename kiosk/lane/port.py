@@ -1,13 +1,14 @@
 """What the customer's page may ask of the lane, and how it sees it. Safe to call from any thread."""
 
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Annotated, Literal, Protocol
 
 import msgspec
 
 from kiosk.core.state import State
 
 How = Literal["print", "qr", "none"]
+VoidReason = Literal["changed_mind", "scanned_twice", "wrong_price", "damaged", "other"]
 
 
 class Wish(msgspec.Struct, frozen=True, tag_field="wish", forbid_unknown_fields=True):
@@ -58,8 +59,50 @@ class Remove(Wish, frozen=True, tag="remove"):
     line_id: str
 
 
+class Resolve(Wish, frozen=True, tag="resolve"):
+    """A member of staff says how a payment ended that the terminal cannot tell; asked once more."""
+
+    charged: Literal["yes", "no"]
+
+
+class ResolveConfirmed(Wish, frozen=True, tag="resolve_confirmed"):
+    """What `Resolve` said, with the evidence as it is shown."""
+
+
 class ClosePrompt(Wish, frozen=True, tag="close_prompt"):
     pass
+
+
+class EnterPin(Wish, frozen=True, tag="pin"):
+    """The PIN to the badge that was just shown. Goes nowhere but into its hash."""
+
+    pin: Annotated[str, msgspec.Meta(max_length=8)]
+
+
+class Menu(Wish, frozen=True, tag="menu"):
+    """The attendant's menu; nothing without an attendant."""
+
+
+class Leave(Wish, frozen=True, tag="leave"):
+    """The attendant is done."""
+
+
+class Decide(Wish, frozen=True, tag="decide"):
+    """A restricted item that waits is approved or refused."""
+
+    wait_id: str
+    outcome: Literal["approved", "refused"]
+
+
+class Void(Wish, frozen=True, tag="void"):
+    """Take the line off that the attendant was asked about."""
+
+    line_id: str
+    reason: VoidReason
+
+
+class Suspend(Wish, frozen=True, tag="suspend"):
+    """Put the sale aside to a printed code: for an attendant, and for a customer who cannot pay here."""
 
 
 class ChooseReceipt(Wish, frozen=True, tag="receipt"):
@@ -86,7 +129,15 @@ AnyWish = (
     | Cancel
     | CancelConfirmed
     | Remove
+    | Resolve
+    | ResolveConfirmed
     | ClosePrompt
+    | EnterPin
+    | Menu
+    | Leave
+    | Decide
+    | Void
+    | Suspend
     | ChooseReceipt
     | PrintAgain
     | Finish

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from kiosk.core import events as on
 from kiosk.core.checkout import step
 from kiosk.core.entry import Entry
+from kiosk.core.lasting import Lasting, with_lasting
 from kiosk.core.state import Shop, State, fresh
 from kiosk.records.journal import Record
 from kiosk.records.lifecycle import PREFIX, read_epoch
@@ -22,9 +23,12 @@ class NotUnderstood(Exception):
     """A sale may be open, and a record of it is of a kind that this version does not know. It is not guessed over."""
 
 
-class _Numbers(msgspec.Struct):
+class _Rest(msgspec.Struct):
+    """What counts of a record after which no sale is open, whatever the event was."""
+
     next_sale_no: int
     next_receipt_no: int
+    lasting: Lasting | None = None
 
 
 def restored(journal: Backward, shop: Shop, next_sale_no: int, next_receipt_no: int, series: object = None) -> State:
@@ -59,11 +63,12 @@ def skipped(state: State, skip: int) -> State:
 def _ahead(state: State, record: Record, series: object) -> State:
     if series is not None and series != (record.shop, record.reg, record.mode):
         return state
-    numbers = msgspec.convert(record.body, _Numbers)
+    rest = msgspec.convert(record.body, _Rest)
+    state = state if rest.lasting is None else with_lasting(state, rest.lasting)
     return replace(
         state,
-        next_sale_no=max(state.next_sale_no, numbers.next_sale_no),
-        next_receipt_no=max(state.next_receipt_no, numbers.next_receipt_no),
+        next_sale_no=max(state.next_sale_no, rest.next_sale_no),
+        next_receipt_no=max(state.next_receipt_no, rest.next_receipt_no),
     )
 
 

@@ -32,16 +32,23 @@ SOFTWARE = "kassa 0.1.0"
 
 
 class Service:
-    """Serves lane.sock. `adopt(version)` takes a catalogue that lies complete in the catalogue folder, on the lane's
-    thread; it raises ValueError when that cannot be."""
+    """Serves lane.sock. `adopt(version)` takes a catalogue that lies complete in the catalogue folder, and
+    `adopt_settings(version)` the like of the settings, on the lane's thread; ValueError when that cannot be."""
 
     def __init__(
-        self, lane: Lane, journal: Journal, upkeep: Upkeep, adopt: Callable[[str], None], uids: frozenset[int]
+        self,
+        lane: Lane,
+        journal: Journal,
+        upkeep: Upkeep,
+        adopt: Callable[[str], None],
+        adopt_settings: Callable[[str], None],
+        uids: frozenset[int],
     ) -> None:
         self.lane = lane
         self.journal = journal
         self.upkeep = upkeep
         self.adopt = adopt
+        self.adopt_settings = adopt_settings
         self._loop = asyncio.get_running_loop()
         self._recorded = asyncio.Condition()
         self._server = Server(self._admit, uids)
@@ -192,6 +199,7 @@ class _Lane(LaneInterface):
             state.catalogue.products,
             SOFTWARE,
             self._service.upkeep.upload,
+            state.settings.version,
         )
 
     @varlinkmethod
@@ -199,5 +207,13 @@ class _Lane(LaneInterface):
         """Take the catalogue when no sale is open."""
         try:
             await self._service.on_lane(lambda: self._service.adopt(version))
+        except ValueError as error:
+            raise Refused(message=str(error)) from None
+
+    @varlinkmethod
+    async def SettingsReady(self, *, version: str) -> None:
+        """Verify the settings, and take them when at rest."""
+        try:
+            await self._service.on_lane(lambda: self._service.adopt_settings(version))
         except ValueError as error:
             raise Refused(message=str(error)) from None

@@ -7,16 +7,21 @@ devices do.
 import logging
 
 from kiosk.core import events as on
+from kiosk.core.attempt import last_paid, under_way
 from kiosk.core.barcode import Gtin, InStore, InStoreRules, NotAProduct, interpret
 from kiosk.core.screen import card_offered, print_offered, screen
+from kiosk.core.slipcode import PREFIX
 from kiosk.core.state import Catalogue as CatalogueInfo
-from kiosk.core.state import State
+from kiosk.core.state import ResolveAsked, State
 from kiosk.lane import port
 from kiosk.lane.catalogue import Catalogue
+from kiosk.lane.counter import Counter
+from kiosk.lane.slips import recall, suspend
 from kiosk.lane.stamp import LaneStamp, new_id
 from kiosk.receipt.blocks import to_json
 from kiosk.receipt.document import compose
 from kiosk.records.catalogue import CatalogueError
+from kiosk.records.settings import Settings
 
 _log = logging.getLogger("kassa.lane.translate")
 
@@ -38,6 +43,11 @@ class Translate:
         self._stamp = stamp
         self._rules = rules
         self._catalogue = catalogue
+        self._counter = Counter(stamp)
+
+    def use(self, settings: Settings | None) -> None:
+        """Go by these settings of the shop from here on."""
+        self._counter.settings = settings
 
     @property
     def catalogue(self) -> Catalogue | None:
@@ -61,8 +71,13 @@ class Translate:
                 return None
 
     def _read(self, state: State, read: CodeRead) -> on.Any | None:
+        staff = self._counter.badge(state, read.text)
+        if staff is not None:
+            return staff
         if screen(state) == "out_of_service" or self._catalogue is None:
             return None
+        if read.text.startswith(PREFIX):
+            return recall(state, read.text, self._catalogue, self._stamp)
         match interpret(read.text, read.aim, self._rules):
             case Gtin(code14=code):
                 return self._product(state, read, code)
@@ -118,9 +133,13 @@ class Translate:
             case port.Cancel():
                 return on.CancelTouched()
             case port.CancelConfirmed():
-                return on.SaleCancelled(self._stamp.wall_ms())
+                return self._cancelled(state)
             case port.Remove(line_id):
                 return on.RemoveTouched(line_id)
+            case port.Resolve(charged):
+                return on.ResolveTouched(charged == "yes")
+            case port.ResolveConfirmed():
+                return self._resolved(state)
             case port.ClosePrompt():
                 return on.PromptClosed()
             case port.ChooseReceipt(how):
@@ -129,8 +148,25 @@ class Translate:
                 return on.CopyChosen(new_id()) if print_offered(state) else on.Touched()
             case port.Finish():
                 return on.SaleFinished()
+            case port.Suspend():
+                return suspend(state, self._stamp)
             case _:
-                return None
+                return self._counter.event(state, wish)
+
+    def _cancelled(self, state: State) -> on.Any:
+        """What was paid goes back first; the sale ends when nothing of it is paid any more."""
+        part = last_paid(state.sale) if state.sale is not None else None
+        if part is None:
+            return on.SaleCancelled(self._stamp.wall_ms())
+        return on.ReversalIntended(part.tender_id, new_id(), "cancelled", self._stamp.wall_ms())
+
+    def _resolved(self, state: State) -> on.Any | None:
+        tender, who = under_way(state), state.attendant
+        if tender is None or tender.evidence is None or who is None or not isinstance(state.prompt, ResolveAsked):
+            return None
+        return on.PaymentResolved(
+            tender.tender_id, state.prompt.charged, who.attendant_id, tender.evidence, self._stamp.wall_ms()
+        )
 
     def _receipt(self, state: State, how: port.How) -> on.Any | None:
         if state.sale is None or state.stage not in ("receipt", "printing"):

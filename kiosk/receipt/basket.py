@@ -6,11 +6,20 @@ Amounts are only ever added up from the sale's own lines; nothing is multiplied 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from kiosk.i18n import pick, translator
+from kiosk.i18n import N_, pick, translator
 from kiosk.receipt.blocks import Item
 from kiosk.receipt.clean import NBSP, clean
 from kiosk.receipt.figures import number_text, trimmed_text
 from kiosk.records.sale import Currency, Line
+
+VOID_REASONS = {
+    "changed_mind": N_("Changed their mind"),
+    "scanned_twice": N_("Scanned by mistake"),
+    "wrong_price": N_("The price is wrong"),
+    "damaged": N_("Damaged"),
+    "other": N_("Another reason"),
+}
+"""Why a line was taken off, as the records say it and as people read it."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +125,8 @@ def _detail(entry: Entry, currency: Currency, language: str) -> str:
     line = entry.line
     parts = [translator(language).t("Voided")] if line.voids else []
     if clean(line.reason):
-        parts.append(clean(line.reason))
+        known = VOID_REASONS.get(line.reason)
+        parts.append(translator(language).t(known) if known else clean(line.reason))
     quantity = line.quantity
     if quantity.unit != "each" or quantity.scale or abs(entry.quantity) != 1:
         amount = number_text(entry.quantity, quantity.scale, language)

@@ -52,7 +52,7 @@ def compose(sale: Sale, shop: Shop, language: str, *, issued_wall_ms: int, tzo_m
     """The receipt in `language` (a code `kiosk.i18n` knows, or the nearest). The time printed is the sale's closing,
     or the moment of issue while it has none. `tzo_min`: minutes east of UTC."""
     words = translator(language)
-    banner = _mode_banner(shop, words)
+    banner = mode_banner(shop, words)
     blocks: list[AnyBlock] = [
         *(part for each in banner for part in (each, Space(3))),
         *_head(sale, shop, words),
@@ -91,7 +91,8 @@ def _money(amount_minor: int, sale: Sale, words: Translator) -> str:
     return number_text(amount_minor, sale.currency.exponent, words.language)
 
 
-def _mode_banner(shop: Shop, words: Translator) -> list[AnyBlock]:
+def mode_banner(shop: Shop, words: Translator) -> list[AnyBlock]:
+    """What keeps training and tests from being taken for a sale; nothing on a live lane."""
     if shop.mode == "live":
         return []
     # An unknown mode is anything but live, so it must not look like a sale either.

@@ -141,10 +141,33 @@ class CardReferences(Shape, frozen=True):
     terminal_time: str
 
 
+class Evidence(Shape, frozen=True):
+    """What is known of a tender that only a person can settle: what was asked of the terminal, and what it said.
+
+    `why` is a stable word: `unclear`, `unreachable`, `wrong_amount`, `wrong_currency`, `late_approval`, `overpaid`,
+    `reversal_refused`, `reversal_unclear`. `said` is the terminal's last answer in the words of the hardware daemon,
+    `detail` how its record compares with the one from before the payment. Amounts and `card` as the terminal told
+    them, 0 and None where it told none. Times are UTC milliseconds, 0 where unknown.
+    """
+
+    why: str
+    requested_minor: int
+    currency: str
+    said: str = ""
+    detail: str = ""
+    told_minor: int = 0
+    told_currency: str = ""
+    card: CardReferences | None = None
+    asked_wall_ms: int = 0
+    told_wall_ms: int = 0
+
+
 class Tender(Shape, frozen=True):
     """One attempt to pay. `requested_minor` never changes; `authorised_minor` may be less.
 
+    `authorised_minor` is all that is charged, tip and surcharge included; of cash, all that was handed over.
     `witness` is the terminal's own record from before the attempt, opaque to everyone but its driver.
+    `evidence` stands when a person had or has to settle it; `resolved_by` is who did, an opaque reference.
     """
 
     tender_id: str
@@ -161,6 +184,10 @@ class Tender(Shape, frozen=True):
     reason: str = ""
     witness: str = ""
     receipt_lines: list[str] = []
+    intent_wall_ms: int = 0
+    reversal_id: str = ""
+    evidence: Evidence | None = None
+    resolved_by: str = ""
 
 
 SaleKind = Literal["sale", "return", "void", "no_sale"]

@@ -1,72 +1,30 @@
-"""Catalogue down: ask for the newest manifest, verify it, fetch its products, build the lane's file, tell the lane.
-
-What was taken last stands in `sync.json` in the catalogue folder; every step before that is done again after a
-crash, and no step leaves a file under its final name that is not whole.
-"""
+"""Signed versions down: ask for the newest of each kind, verify it, store it, tell the lane."""
 
 import asyncio
-import hashlib
-import os
 import random
-import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import msgspec
 import structlog
 
 from kiosk.api.client import LaneClient, LaneGone, LaneRefused
-from kiosk.records.catalogue import CatalogueError, from_ndjson
-from kiosk.records.identity import BadIdentity, Enrolment, public_key
-from kiosk.records.manifest import Manifest, check
-from kiosk.records.sale import Product
+from kiosk.records.catalogue import CatalogueError
+from kiosk.records.identity import Enrolment
 from kiosk.sync.http import Failed, HttpBackend
+from kiosk.sync.products import Build, Catalogues
+from kiosk.sync.settings import ShopSettings
 from kiosk.sync.threads import in_thread
+from kiosk.sync.versions import Channel, Untrusted
 
 log = structlog.get_logger()
-MAX_PRODUCTS_BYTES = 2 * 1024**3
-KEEP_VERSIONS = 3
 _MAX_PAUSE_S = 300.0
-_VERSION = re.compile(r"[0-9A-Za-z-]{1,40}", re.ASCII)
-Build = Callable[[Iterable[Product], Manifest, Path], None]
-
-
-class Untrusted(Exception):
-    """A manifest or products file that must not be used; the text says why."""
-
-
-class Taken(msgspec.Struct, frozen=True):
-    """`sync.json`. `versions`: what is kept, oldest first."""
-
-    etag: str = ""
-    manifest: Manifest | None = None
-    versions: list[str] = []
-
-
-def judge(manifest: Manifest, present: Manifest | None, enrolment: Enrolment) -> None:
-    """Raises Untrusted: wrong signature, shop or form, or older than what is there."""
-    try:
-        check(public_key(enrolment.release_key), manifest)
-    except BadIdentity as error:
-        raise Untrusted(str(error)) from None
-    if manifest.shop != enrolment.shop:
-        raise Untrusted(f"the catalogue is for shop {manifest.shop!r}, this lane is of {enrolment.shop!r}")
-    if not _VERSION.fullmatch(manifest.version):
-        raise Untrusted(f"version {manifest.version!r}; allowed: 1 to 40 of 0-9, A-Z, a-z and -")
-    if not 1 <= manifest.size_bytes <= MAX_PRODUCTS_BYTES:
-        raise Untrusted(f"a products file of {manifest.size_bytes} bytes; 1 to {MAX_PRODUCTS_BYTES} are allowed")
-    if present is None:
-        return
-    if manifest.sequence < present.sequence:
-        raise Untrusted(f"version {manifest.version} is older than the present {present.version}: no step back")
-    if manifest.sequence == present.sequence and manifest != present:
-        raise Untrusted(f"another catalogue under the sequence {manifest.sequence} of the present one")
 
 
 @dataclass
 class Downlink:
-    """`build` writes the lane's file, whole or not at all; it blocks, in a thread of its own."""
+    """`build` writes the lane's catalogue file, whole or not at all; it blocks, in a thread of its own."""
 
     enrolment: Enrolment
     state: Path
@@ -77,9 +35,11 @@ class Downlink:
     luck: Callable[[], float] = random.random
     _failures: int = field(default=0, init=False)
 
-    @property
-    def folder(self) -> Path:
-        return self.state / "catalogue"
+    def __post_init__(self) -> None:
+        self.channels: tuple[Channel[Any], ...] = (
+            Catalogues(self.enrolment, self.state / "catalogue", self.backend, self.build),
+            ShopSettings(self.enrolment, self.state / "settings", self.backend),
+        )
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -91,110 +51,39 @@ class Downlink:
             await asyncio.sleep(pause)
 
     async def once(self) -> bool:
-        """One look for a newer version. True when the lane has, or was told of, the newest one."""
+        """One look for newer versions. True when the lane has, or was told of, the newest of each kind. What is wrong
+        with one kind does not hold up the other."""
+        well = [await self._look(channel) for channel in self.channels]
+        self._failures = 0 if all(well) else self._failures + 1
+        return all(well)
+
+    async def _look(self, channel: Channel[Any]) -> bool:
         try:
-            await in_thread(self.refresh)
-            await self._tell()
+            await in_thread(channel.refresh)
+            await self._tell(channel)
         except Failed as error:
             if error.status == 404:
-                log.info("no_catalogue", message=str(error))
-                self._failures = 0
+                log.info(f"no_{channel.name}", message=str(error))
                 return True
-            return self._failed("catalogue_unreachable", error)
+            return _failed(f"{channel.name}_unreachable", error)
         except (Untrusted, CatalogueError) as error:
-            return self._failed("catalogue_refused", error)
+            return _failed(f"{channel.name}_refused", error)
         except OSError as error:
-            return self._failed("catalogue_not_stored", error)
+            return _failed(f"{channel.name}_not_stored", error)
         except (LaneGone, LaneRefused) as error:
-            return self._failed("catalogue_not_taken", error)
-        self._failures = 0
+            return _failed(f"{channel.name}_not_taken", error)
         return True
 
-    def _failed(self, event: str, error: Exception) -> bool:
-        self._failures += 1
-        log.warning(event, message=str(error).splitlines()[0] if str(error) else type(error).__name__)
-        return False
-
-    def refresh(self) -> None:
-        """Fetch and build what is newer. Blocks. Raises Failed, Untrusted, CatalogueError, OSError."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        taken = self._taken()
-        have = taken.manifest is not None and self._file(taken.manifest.version).exists()
-        found = self.backend.manifest(taken.etag if have else "")
+    async def _tell(self, channel: Channel[Any]) -> None:
+        """Say it again until the lane has it: a crash may have come between the file and the word."""
+        found = channel.taken().manifest
         if found is None:
             return
-        manifest, etag = found
-        judge(manifest, taken.manifest, self.enrolment)
-        if not self._file(manifest.version).exists():
-            self._fetch(manifest)
-        others = [version for version in taken.versions if version != manifest.version]
-        versions = [*others, manifest.version][-KEEP_VERSIONS:]
-        self._write_taken(Taken(etag, manifest, versions))
-        log.info("catalogue_stored", version=manifest.version, products=manifest.products)
-
-    def _fetch(self, manifest: Manifest) -> None:
-        download = self.folder / ".products.part"
-        try:
-            with download.open("wb") as file:
-                digest = hashlib.sha256()
-
-                def write(chunk: bytes) -> None:
-                    digest.update(chunk)
-                    file.write(chunk)
-
-                self.backend.products(manifest.version, manifest.size_bytes, write)
-                size = file.tell()
-            if (size, digest.hexdigest()) != (manifest.size_bytes, manifest.sha256):
-                raise Untrusted(f"the products file of {manifest.version} ({size} bytes) is not the one that is signed")
-            with download.open("rb") as lines:
-                self.build(from_ndjson(lines, manifest.version), manifest, self._file(manifest.version))
-        finally:
-            download.unlink(missing_ok=True)
-
-    async def _tell(self) -> None:
-        """Say it again until the lane has it: a crash may have come between the file and the word."""
-        manifest = self._taken().manifest
-        if manifest is None:
-            return
         async with await LaneClient.connect(self.lane) as lane:
-            status = await lane.status()
-            if status.catalogue != manifest.version:
-                await lane.catalogue_ready(version=manifest.version)
-        self._prune(status.catalogue)
+            in_use = await channel.tell(lane, found)
+        channel.prune(in_use)
 
-    def _prune(self, in_use: str) -> None:
-        """Keep the last few versions, and the one that the lane sells by."""
-        taken = self._taken()
-        keep = {*taken.versions, in_use}
-        by_age = sorted(self.folder.glob("catalogue-*.db"), key=lambda path: path.stat().st_mtime)
-        for path in by_age[:-KEEP_VERSIONS]:
-            version = path.name.removeprefix("catalogue-").removesuffix(".db")
-            if version not in keep:
-                path.unlink(missing_ok=True)
-                log.info("catalogue_pruned", version=version)
 
-    def _file(self, version: str) -> Path:
-        return self.folder / f"catalogue-{version}.db"
-
-    def _taken(self) -> Taken:
-        try:
-            return msgspec.json.decode((self.folder / "sync.json").read_bytes(), type=Taken)
-        except FileNotFoundError:
-            return Taken()
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            log.warning("sync_state_unreadable", message=str(error))
-            return Taken()
-
-    def _write_taken(self, taken: Taken) -> None:
-        path = self.folder / "sync.json"
-        temporary = path.with_name(".sync.json.part")
-        with temporary.open("wb") as file:
-            file.write(msgspec.json.encode(taken))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(path)
-        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+def _failed(event: str, error: Exception) -> bool:
+    log.warning(event, message=str(error).splitlines()[0] if str(error) else type(error).__name__)
+    return False

@@ -13,6 +13,7 @@ import urllib3
 from kiosk.records.identity import Acknowledgement, Enrolment
 from kiosk.records.manifest import Manifest
 from kiosk.records.segment import CONTENT_TYPE, SignedSegment, frame
+from kiosk.records.settings import MAX_DOCUMENT_BYTES, SignedSettings
 from kiosk.sync.backend import (
     Accepted,
     Answer,
@@ -95,6 +96,17 @@ class HttpBackend:
         """Stream the products file of a version, unpacked, into `write`. Raises Failed, and what `write` raises."""
         self._stream(f"/catalogue/{self._shop}/{version}", most_bytes, write)
 
+    def settings(self, etag: str) -> tuple[SignedSettings, str] | None:
+        """The shop's newest settings and their ETag; None when they are still those of `etag`. Raises Failed."""
+        conditional = {"If-None-Match": etag} if etag else {}
+        most = 2 * MAX_DOCUMENT_BYTES
+        status, body, headers = self._call("GET", f"/config/{self._shop}", None, conditional, most)
+        if status == 304:
+            return None
+        if status != 200:
+            raise Failed(_reason(status, body), status)
+        return _decoded(body, SignedSettings), headers.get("ETag", "")[:200]
+
     def status(self, body: bytes) -> None:
         """Raises Failed."""
         status, answer, _ = self._call("POST", f"/status/{self._dev}", body, {"Content-Type": "application/json"})
@@ -102,11 +114,16 @@ class HttpBackend:
             raise Failed(_reason(status, answer), status)
 
     def _call(
-        self, method: str, path: str, body: bytes | None, headers: dict[str, str]
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: dict[str, str],
+        most_bytes: int = MAX_ANSWER_BYTES,
     ) -> tuple[int, bytes, "urllib3.HTTPHeaderDict"]:
         answer = self._open(method, path, body, headers)
         received = bytearray()
-        _drain(answer, MAX_ANSWER_BYTES, _ANSWER_TIME_S, received.extend)
+        _drain(answer, most_bytes, _ANSWER_TIME_S, received.extend)
         return answer.status, bytes(received), answer.headers
 
     def _stream(self, path: str, most_bytes: int, write: Callable[[bytes], object]) -> None:

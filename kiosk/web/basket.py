@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from kiosk.core.basket import standing
 from kiosk.i18n import Translator, html_lang, pick
 from kiosk.records.sale import Currency, Line, Sale
 from kiosk.web.pictures import Picture, picture
@@ -52,22 +53,14 @@ def item_count(sale: Sale | None) -> int:
     """How many things are in the basket; a weighed piece counts as one, a deposit as none."""
     if sale is None:
         return 0
-    standing = [line for line in _standing(sale.lines) if not line.parent and line.kind == "item"]
-    return sum(
-        line.quantity.value if line.quantity.unit == "each" and not line.quantity.scale else 1 for line in standing
-    )
-
-
-def _standing(lines: Iterable[Line]) -> list[Line]:
-    lines = list(lines)
-    voided = {line.voids for line in lines if line.voids}
-    return [line for line in lines if not line.voids and line.line_id not in voided]
+    there = [line for line in standing(sale.lines) if not line.parent and line.kind == "item"]
+    return sum(line.quantity.value if line.quantity.unit == "each" and not line.quantity.scale else 1 for line in there)
 
 
 def _grouped(lines: Iterable[Line]) -> list[_Group]:
     groups: dict[tuple[object, ...], _Group] = {}
     by_line: dict[str, _Group] = {}
-    for line in _standing(lines):
+    for line in standing(lines):
         if line.parent and line.parent in by_line:
             by_line[line.parent].subs.append(line)
             continue

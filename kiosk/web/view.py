@@ -3,17 +3,40 @@
 from typing import NamedTuple
 
 from kiosk.core.screen import Screen, can_scan, card_offered, print_offered, screen
-from kiosk.core.state import HelpCalled, ItemNotFound, NotForSale, PaymentFailed, Prompt, Refused, State, StillThere
+from kiosk.core.state import (
+    AttendantMenu,
+    CancelAsked,
+    HelpCalled,
+    ItemNotFound,
+    NotForSale,
+    NotPossible,
+    PaymentFailed,
+    PinAsked,
+    Prompt,
+    Recalled,
+    Refused,
+    ResolveAsked,
+    State,
+    StillThere,
+    VoidAsked,
+)
+from kiosk.core.suspend import can_suspend
+from kiosk.core.tenders import due_minor, paid_minor
 from kiosk.i18n import LANGUAGES, N_, Translator, html_lang, pick, resolve, translator
 from kiosk.lane.port import Published
+from kiosk.web import slips, staff
 from kiosk.web import words as say
 from kiosk.web.basket import item_count, rows
+from kiosk.web.evidence import evidence_view, question
 from kiosk.web.qr import qr_svg, receipt_address
 
 PAID_FOR = ("receipt", "printing", "thanks")
 """Stages with nothing left to lose but the receipt."""
 CANCELLABLE = ("scan", "basket", "pay")
-WITH_TOTAL = ("scan", "basket", "pay", "card", "checking", "closing", "receipt", "printing", "print_trouble")
+WITH_TOTAL = (
+    *("scan", "basket", "pay", "card", "checking", "evidence", "reversing", "suspended"),
+    *("closing", "receipt", "printing", "print_trouble"),
+)
 STOPPABLE = frozenset(
     [
         "connecting",
@@ -85,7 +108,14 @@ def context(published: Published) -> dict[str, object]:
         "rows": rows(sale, words) if name == "basket" else [],
         "items": item_count(sale),
         "notices": _notices(state, name, words),
-        "prompt": prompt_view(state.prompt, words, paid=state.stage in PAID_FOR) if state.prompt is not None else None,
+        "prompt": _prompt(state, words),
+        "part_paid": _part_paid(state, words),
+        "staff": staff.staff_view(state, words),
+        "pin_taken": not (isinstance(state.prompt, PinAsked) and state.prompt.trouble == "locked"),
+        "void_line": state.prompt.line_id if isinstance(state.prompt, VoidAsked) else "",
+        "void_reasons": staff.void_reasons(words) if isinstance(state.prompt, VoidAsked) else [],
+        "changes": slips.changes(state, words),
+        "suspendable": can_suspend(state) and not card_offered(state),
         "can_scan": can_scan(state),
         "card_offered": card_offered(state),
         "print_offered": print_offered(state),
@@ -94,6 +124,27 @@ def context(published: Published) -> dict[str, object]:
         "paid": sale is not None and any(tender.state == "approved" for tender in sale.tenders),
         **_special(state, name, words),
     }
+
+
+def _prompt(state: State, words: Translator) -> PromptView | None:
+    match state.prompt:
+        case None:
+            return None
+        case ResolveAsked(charged):
+            return PromptView("resolve_asked", "staff", *question(state, words, charged=charged))
+        case CancelAsked() if _part_paid(state, words):
+            body = N_("Everything is taken out of your basket. What you have paid goes back to your card.")
+            return prompt_view(state.prompt, words)._replace(body=words.t(body))
+        case prompt:
+            return prompt_view(prompt, words, paid=state.stage in PAID_FOR)
+
+
+def _part_paid(state: State, words: Translator) -> str:
+    """What is paid of a basket that is not wholly paid."""
+    if state.sale is None or state.stage not in ("scanning", "choosing"):
+        return ""
+    paid = paid_minor(state.sale)
+    return words.money(paid, state.shop.currency) if paid > 0 else ""
 
 
 def languages(state: State) -> list[Language]:
@@ -112,7 +163,7 @@ def prompt_view(prompt: Prompt, words: Translator, *, paid: bool = False) -> Pro
             name, code = pick(names, words.language)
             title, body = (
                 N_("Staff can take this off"),
-                N_("It stays in your basket until a member of staff removes it."),
+                N_("It stays in your basket until they come. Staff have been called; you can go on scanning."),
             )
             return PromptView("refused", "staff", t(title), t(body), name, html_lang(code))
         case Refused(rule=rule, name=names):
@@ -129,6 +180,13 @@ def prompt_view(prompt: Prompt, words: Translator, *, paid: bool = False) -> Pro
         case PaymentFailed(reason=reason):
             body = t(say.FAILURES.get(say.SAME_FAILURE.get(reason, reason), say.FAILURE))
             return PromptView("payment_failed", "stop", t(N_("Nothing was charged")), body)
+        case PinAsked() | AttendantMenu():
+            return PromptView(prompt.__struct_config__.tag, *staff.words_of(prompt, words))  # type: ignore[arg-type]
+        case VoidAsked(name=names):
+            name, code = pick(names, words.language)
+            return PromptView("void_asked", *staff.words_of(prompt, words), name, html_lang(code))
+        case NotPossible() | Recalled():
+            return PromptView(prompt.__struct_config__.tag, *slips.words_of(prompt, words))  # type: ignore[arg-type]
         case NotForSale(name=names):
             name, code = pick(names, words.language)
             body = N_("It was not added. Please take it to the staffed till.")
@@ -153,7 +211,7 @@ def _restriction(rule: str, words: Translator) -> tuple[str, str]:
         title = words.t(N_("Staff must approve this"))
     else:
         title = words.t(N_("Only for customers of {age} or over"), age=years)
-    return title, words.t(N_("It was not added. Please buy it at the staffed till."))
+    return title, words.t(N_("Staff have been called to look at it. You can go on scanning meanwhile."))
 
 
 def _notices(state: State, name: Screen, words: Translator) -> list[Notice]:
@@ -180,8 +238,11 @@ def _due(state: State) -> int:
         return 0
     if state.payment is not None:
         mine = [tender for tender in state.sale.tenders if tender.tender_id == state.payment.tender_id]
-        return mine[0].requested_minor if mine else state.sale.total_minor
-    return state.sale.total_minor
+        if not mine:
+            return state.sale.total_minor
+        known = state.payment.phase in ("reversing", "manual") and mine[0].authorised_minor
+        return known or mine[0].requested_minor
+    return due_minor(state.sale) if state.stage in ("scanning", "choosing") else state.sale.total_minor
 
 
 def _special(state: State, name: Screen, words: Translator) -> dict[str, object]:
@@ -190,7 +251,13 @@ def _special(state: State, name: Screen, words: Translator) -> dict[str, object]
         case "card":
             return _card(state, words)
         case "checking":
-            return {"staff_called": state.payment is not None and state.payment.staff}
+            manual = state.payment is not None and state.payment.phase == "manual"
+            staff_called = manual or (state.payment is not None and state.payment.staff)
+            return {"staff_called": staff_called, **evidence_view(state, words)}
+        case "evidence":
+            return evidence_view(state, words)
+        case "reversing":
+            return {"terminal_text": state.payment.text if state.payment is not None else ""}
         case "print_trouble":
             outcome = state.receipt.outcome if state.receipt is not None else ""
             return {
@@ -203,6 +270,8 @@ def _special(state: State, name: Screen, words: Translator) -> dict[str, object]
             how = receipt.how if receipt is not None else "none"
             printed = receipt is not None and receipt.how == "print" and receipt.outcome in ("", "printed")
             return {"seconds": state.shop.thanks_s, "qr": _qr(state) if how == "qr" else None, "printed": printed}
+        case "suspended":
+            return slips.slip_view(state)
         case "out_of_service":
             return {"sale_open": state.stage != "idle" and state.sale is not None, "why": _closed_why(state)}
         case _:

@@ -83,11 +83,14 @@ TITLES: Mapping[Screen, str] = {
     "pay": N_("Pay by card"),
     "card": N_("Card payment"),
     "checking": N_("Checking the payment"),
+    "evidence": N_("Was the card charged?"),
+    "reversing": N_("Your money is being paid back"),
     "closing": N_("One moment"),
     "receipt": N_("Your receipt"),
     "printing": N_("Printing your receipt"),
     "print_trouble": N_("Your receipt is not printed"),
     "thanks": N_("Thank you"),
+    "suspended": N_("Your purchase is saved"),
 }
 
 

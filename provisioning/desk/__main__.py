@@ -28,6 +28,7 @@ READY_S = 60.0
 WINDOW = "540x960"  # half of the portrait screen, so that it fits beside the bench
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
+DEMO_PIN = "2580"
 SAMPLE = ROOT / "provisioning" / "shop" / "sample.csv"
 
 
@@ -91,6 +92,7 @@ class Desk:
     def _bench_arguments(self) -> list[str]:
         arguments = ["--dir", str(self._folders.bench), "--port", str(self._arguments.bench_port)]
         arguments += ["--terminal-port", "0", "--printer-port", "0", "--shop", str(self._arguments.shop)]
+        arguments += ["--staff", str(self._folders.staff)]
         return [*arguments, "--ledger", str(self._folders.bench / "ledger.jsonl")]
 
     def _start(self, name: str, command: list[str]) -> Process:
@@ -113,6 +115,8 @@ class Desk:
             work = []
             if not stocked.exists():
                 work.append(side_by_side.submit(self._stock, stocked))
+            if not self._folders.staff.exists():
+                work.append(side_by_side.submit(self._hire))
             if not (self._folders.lane / "enrolment.json").exists():
                 work.append(side_by_side.submit(self._enrol, cloud_url))
             for done in work:
@@ -121,6 +125,11 @@ class Desk:
     def _stock(self, stocked: Path) -> None:
         self._once(["kassa-cloud", "catalogue", "publish", str(self._arguments.shop), "--shop", SHOP_NAME])
         stocked.touch()
+
+    def _hire(self) -> None:
+        """One demo attendant with every role, whose badge and PIN the bench shows."""
+        answer = json.loads(self._once(["kassa-cloud", "staff", "add", "--shop", SHOP_NAME, "--json"], DEMO_PIN))
+        self._folders.staff.write_text(json.dumps({"badge": answer["badge"], "pin": DEMO_PIN}) + "\n")
 
     def _enrol(self, cloud_url: str) -> None:
         answer = self._once(["kassa-cloud", "token", "--shop", SHOP_NAME, "--reg", "1", "--json"])

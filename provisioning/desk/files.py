@@ -43,6 +43,11 @@ class Folders:
     def bench(self) -> Path:
         return self.root / "bench"
 
+    @property
+    def staff(self) -> Path:
+        """The demo attendant's badge and PIN; beside the backend's data, since both begin anew together."""
+        return self.cloud / "demo-staff.json"
+
 
 def free_port() -> int:
     """A port of loopback that nobody has at the moment."""

@@ -47,5 +47,7 @@ PROOFS = {
     "power": Proof("power cuts under ext4", 2_000, 100, "tests.torture.power", ("records", "control_lost")),
     "disk": Proof("every call to the disk fails once", 10**9, 400, "tests.torture.disk", ("refused", "there", "again")),
     "payment": Proof("steps of the payment model, with crashes", 1_000_000, 20_000, "tests.torture.payment"),
-    "network": Proof("sync sessions over a hostile network", 10_000, 200, "tests.torture.network"),
+    "network": Proof(
+        "sync sessions over a hostile network", 10_000, 200, "tests.torture.network", ("records", "faults", "kills")
+    ),
 }

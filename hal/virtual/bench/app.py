@@ -1,6 +1,8 @@
 """The bench's HTTP API and page. Loopback only: other Host headers and non-JSON posts are refused."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from flask import Flask, Response, jsonify, render_template, request
@@ -22,11 +24,13 @@ POLICY = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self
 Setter = Callable[[Devices, str, dict[str, Any]], None]
 
 
-def create_app(devices: Devices, streams: Streams, shop: Shop | None) -> Flask:
+def create_app(devices: Devices, streams: Streams, shop: Shop | None, staff: Path | None = None) -> Flask:
+    """`staff`: a JSON file `{"badge", "pin"}` of somebody who may identify at the lane; it may come later."""
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT_BYTES
     _guard(app)
     _page(app, shop)
+    _staff(app, staff)
     _state(app, devices, streams)
     _scanner(app, devices)
     _terminal(app, devices)
@@ -90,6 +94,14 @@ def _page(app: Flask, shop: Shop | None) -> None:
         if shop is None:
             return jsonify(total=0, products=[])
         return jsonify(shop.find(request.args.get("q", "")[:80], request.args.get("category", "")[:80]))
+
+
+def _staff(app: Flask, path: Path | None) -> None:
+    @app.get("/staff")
+    def staff() -> Response:
+        """The demo attendant's badge and PIN, empty while there is none."""
+        known = json.loads(path.read_text()) if path is not None and path.exists() else {}
+        return jsonify(badge=str(known.get("badge", "")), pin=str(known.get("pin", "")))
 
 
 def _state(app: Flask, devices: Devices, streams: Streams) -> None:

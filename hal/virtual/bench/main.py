@@ -1,7 +1,7 @@
 """The bench process: virtual devices and the page that operates them.
 
 python -m hal.virtual --dir DIR [--port 8070] [--terminal-port 20007] [--printer-port 9100] [--shop FILE]
-[--ledger FILE] [--print-speed MM_S].
+[--staff FILE] [--ledger FILE] [--print-speed MM_S].
 
 Everything listens on 127.0.0.1; port 0 takes a free one. DIR/bench.json tells the real addresses:
 {"bench": URL, "scanner": PATH, "terminal": PORT, "printer": PORT}. Ends on SIGTERM or SIGINT.
@@ -42,6 +42,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--terminal-port", type=_port, default=20007, help="of the ZVT terminal (default 20007)")
     parser.add_argument("--printer-port", type=_port, default=9100, help="of the printer (default 9100)")
     parser.add_argument("--shop", type=Path, help="CSV of products for the shelf")
+    parser.add_argument("--staff", type=Path, help="JSON of a demo attendant's badge and PIN; may come later")
     parser.add_argument("--ledger", type=Path, help="what was charged (default DIR/ledger.jsonl)")
     parser.add_argument("--print-speed", type=float, default=250.0, metavar="MM_S", help="mm/s; 0 is at once")
     return parser.parse_args(argv)
@@ -77,7 +78,7 @@ def _serve(devices: Devices, shop: Shop | None, given: argparse.Namespace) -> in
         signal.signal(signum, lambda *_: ended.set())
     try:
         server: Any = waitress.create_server(
-            create_app(devices, streams, shop),
+            create_app(devices, streams, shop, given.staff),
             listen=f"127.0.0.1:{given.port}",
             threads=THREADS,
             ident="bench",

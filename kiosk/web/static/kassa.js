@@ -167,12 +167,11 @@ setInterval(() => {
 
 // Wishes
 
-async function wish(name, argument) {
-  const body = { wish: name };
-  if (argument) {
-    const at = argument.indexOf("=");
-    body[argument.slice(0, at)] = argument.slice(at + 1);
-  }
+function wish(name, argument) {
+  return send({ wish: name, ...Object.fromEntries(new URLSearchParams(argument ?? "")) });
+}
+
+async function send(body) {
   try {
     await fetch("/wish", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
   } catch {

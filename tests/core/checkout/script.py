@@ -80,6 +80,18 @@ class Script:
             self.timers = [e for e in taken.effects if isinstance(e, do.StartTimer | do.StopTimer)]
         return self.effects
 
+    def answer_effects(self) -> list[do.Any]:
+        """What the lane itself answers to the last effects, with ids and times put in."""
+        for effect in self.effects:
+            match effect:
+                case do.LeaveToStaff(tender_id, evidence):
+                    return self.play(on.PaymentLeftToStaff(tender_id, evidence, 5_000))
+                case do.IntendReversal(tender_id, ending):
+                    return self.play(on.ReversalIntended(tender_id, f"r-{tender_id}", ending, 5_000))
+                case do.GiveUp(cancelled):
+                    return self.play(on.SaleCancelled(5_000) if cancelled else on.SaleAbandoned(5_000))
+        return []
+
     def scan(self, item: Product | None = None, deposit: Product | None = None) -> list[do.Any]:
         self._line += 1
         n = self._line

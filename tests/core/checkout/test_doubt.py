@@ -53,7 +53,7 @@ def test_nothing_sent_is_nothing_charged() -> None:
         ("not_charged", "cancelled", "pay"),
         ("declined", "declined", "pay"),
         ("cancelled", "cancelled", "pay"),
-        ("unknown", "unknown", "checking"),
+        ("unknown", "manual", "checking"),
         ("unreachable", "unknown", "checking"),
         ("in_progress", "unknown", "card"),
     ],
@@ -61,6 +61,7 @@ def test_nothing_sent_is_nothing_charged() -> None:
 def test_what_the_terminals_record_says_decides(given: str, state: str, shown: str) -> None:
     s = charged()
     s.play(on.PaymentLost("t1", sent=True, reason="line_lost"), answer(given))
+    s.answer_effects()
     assert (tender_state(s), screen(s.state)) == (state, shown)
 
 
@@ -76,9 +77,10 @@ def test_an_approval_that_still_waits_is_confirmed_after_it_is_recorded() -> Non
 def test_an_approval_of_something_else_is_never_taken(minor: int, currency: str) -> None:
     s = charged()
     effects = s.play(on.PaymentApproved("t1", 5, minor, currency, CARD))
-    assert do.CallStaff("payment_unclear") in effects
-    assert not any(isinstance(e, do.ConfirmPayment) for e in effects)
+    assert [type(e) for e in effects] == [do.LeaveToStaff, do.CallStaff]
     assert (tender_state(s), screen(s.state)) == ("unknown", "checking")
+    assert s.answer_effects() == []
+    assert tender_state(s) == "manual"
 
 
 def test_an_approval_that_could_not_be_confirmed_in_time_is_asked_about() -> None:
@@ -101,8 +103,23 @@ def test_a_late_approval_is_neither_confirmed_nor_silent() -> None:
     s = charged()
     s.play(on.PaymentDeclined("t1", 3, "declined", "card_declined", "05"))
     before = len(s.journal)
-    assert s.play(on.PaymentApproved("t1", 9, 1250, "DKK", CARD)) == [do.CallStaff("late_approval")]
+    effects = s.play(on.PaymentApproved("t1", 9, 1250, "DKK", CARD))
+    assert [type(e) for e in effects] == [do.LeaveToStaff, do.CallStaff]
     assert len(s.journal) == before + 1
+    assert (tender_state(s), screen(s.state)) == ("unknown", "checking")
+    assert s.play(on.PayChosen("t2")) == []
+
+
+def test_an_approval_for_a_sale_that_is_over_is_an_alarm_in_the_journal() -> None:
+    s = Script()
+    s.scan()
+    s.play(on.SaleCancelled(1_000))
+    s.play(on.PaymentApproved("t9", 9, 1250, "DKK", CARD))
+    assert s.answer_effects() == [do.CallStaff("payment_late_approval")]
+    alarm = s.journal[-1]
+    assert isinstance(alarm, on.PaymentLeftToStaff)
+    assert (alarm.tender_id, alarm.evidence.why, alarm.evidence.told_minor) == ("t9", "late_approval", 1250)
+    assert s.state.sale is None
 
 
 def test_a_repeated_approval_is_only_confirmed_again() -> None:
@@ -111,28 +128,28 @@ def test_a_repeated_approval_is_only_confirmed_again() -> None:
     assert s.approve(seq=7) == [do.ConfirmPayment("t1", 7)]
 
 
-def test_staff_are_called_once_and_the_terminal_is_asked_on() -> None:
-    s = charged()
-    s.play(on.PaymentLost("t1", sent=True, reason="line_lost"))
-    assert s.play(answer("unknown")) == [do.CallStaff("payment_unclear")]
-    assert s.play(on.TimerElapsed("query")) == [QUERY]
-    assert s.play(answer("unknown")) == []
-    assert s.state.payment is not None
-    assert s.state.payment.staff
-
-
 def test_staff_are_called_also_when_the_terminal_never_answers() -> None:
     s = charged()
     s.play(on.PaymentLost("t1", sent=True, reason="line_lost"))
     assert do.StartTimer("unclear", UNCLEAR_S) in s.timers
     s.play(answer("unreachable"))
-    assert s.play(on.TimerElapsed("unclear")) == [do.CallStaff("payment_unclear")]
-    assert s.play(on.TimerElapsed("unclear")) == []
-    assert s.state.payment is not None
-    assert s.state.payment.staff
-    s.play(answer("not_charged"))
+    left, called = s.play(on.TimerElapsed("unclear"))
+    assert isinstance(left, do.LeaveToStaff)
+    assert called == do.CallStaff("payment_unreachable")
+    assert s.play(on.TimerElapsed("unclear")) == [left], "once more in case it could not be recorded; staff come once"
+    s.answer_effects()
+    assert tender_state(s) == "manual"
     assert do.StopTimer("unclear") in s.timers
     assert s.play(on.TimerElapsed("unclear")) == []
+
+
+def test_nothing_is_in_doubt_while_nothing_was_sent() -> None:
+    s = Script()
+    s.scan()
+    s.play(on.PayTouched(), on.PayChosen("t1"), on.HalChanged(connected=False, resumed=False))
+    assert s.play(on.TimerElapsed("unclear")) == [do.CallStaff("payment_unreachable")]
+    s.play(on.TerminalNotPrepared("t1", "hal_gone"))
+    assert (tender_state(s), screen(s.state)) == ("cancelled", "pay")
 
 
 def test_a_restart_does_not_forget_to_call_staff() -> None:

@@ -7,10 +7,10 @@ import pytest
 
 from kiosk.core import effects as do
 from kiosk.core import events as on
-from kiosk.core.basket import paid_minor
 from kiosk.core.checkout import durable_part, is_recorded, step
-from kiosk.core.state import DeviceHealth
-from kiosk.records.sale import Fiscal
+from kiosk.core.state import DeviceHealth, Ending
+from kiosk.core.tenders import UNSETTLED, due_minor, paid_minor, reckoning
+from kiosk.records.sale import Evidence, Fiscal
 from tests.core.checkout.script import CARD, PANT, READY, SHOP, Script, product
 
 TENDERS = ("t1", "t2", "t3")
@@ -19,6 +19,9 @@ CARD_OUTCOMES: tuple[Literal["declined", "cancelled"], ...] = ("declined", "canc
 HOWS: tuple[Literal["print", "qr", "none"], ...] = ("print", "qr", "none")
 PRINT_OUTCOMES: tuple[Literal["printed", "failed", "uncertain"], ...] = ("printed", "failed", "uncertain")
 Answer = Literal["in_progress", "approved", "declined", "cancelled", "not_charged", "unknown", "unreachable"]
+ENDINGS: tuple[Ending, ...] = ("", "cancelled", "abandoned")
+REVERSALS: tuple[Literal["reversed", "refused", "unknown"], ...] = ("reversed", "refused", "unknown")
+EVIDENCE = Evidence("unclear", 1250, "DKK")
 ANSWERS: tuple[Answer, ...] = (
     "in_progress",
     "approved",
@@ -52,6 +55,13 @@ EVENT_POOL: list[on.Any] = [
         for answer in ANSWERS
         for seq in (0, 5)
     ),
+    *(on.PaymentLeftToStaff(t, EVIDENCE, 5) for t in TENDERS),
+    *(on.ReversalIntended(t, f"r-{t}", ending, 5) for t in TENDERS for ending in ENDINGS),
+    *(on.ReversalEnded(t, f"r-{t}", outcome, "") for t in TENDERS for outcome in REVERSALS),
+    on.AttendantIdentified("a1", ("payments",)),
+    on.AttendantIdentified("a2", ("void",)),
+    on.AttendantLeft("a1"),
+    on.ResolveTouched(charged=True),
     on.Fiscalised(Fiscal("none")),
     on.SaleClosed(1),
     *(on.ReceiptChosen(how, "{}", "j1") for how in HOWS),
@@ -98,7 +108,18 @@ def expected(s: Script, n: int) -> list[on.Any]:
             assert state.payment is not None
             assert state.sale is not None
             t = state.payment.tender_id
-            due = state.sale.total_minor - paid_minor(state.sale)
+            due = due_minor(state.sale)
+            tender = next(one for one in state.sale.tenders if one.tender_id == t)
+            if tender.state == "manual" and tender.evidence is not None:
+                charged = [on.PaymentResolved(t, yes, "a1", tender.evidence, n) for yes in (True, False)]
+                return [*charged, on.AttendantIdentified("a1", ("payments",))]
+            if state.payment.phase == "reversing":
+                return [
+                    on.ReversalIntended(t, f"r-{t}", state.payment.ending, n),
+                    *(on.ReversalEnded(t, tender.reversal_id, outcome, "") for outcome in REVERSALS),
+                    on.PaymentLeftToStaff(t, tender.evidence or EVIDENCE, n),
+                    on.SaleCancelled(n),
+                ]
             return [
                 on.TerminalPrepared(t, "w"),
                 on.PaymentApproved(t, 1 + n, due, "DKK", CARD),
@@ -144,18 +165,29 @@ def play_and_check(s: Script, walk: random.Random, pool: list[on.Any]) -> int:
             if isinstance(effect, do.Charge):
                 assert recorded, "charged without a durable intent"
                 assert before.sale is not None
+                assert before.payment is not None
                 key = (before.sale.sale_no, effect.tender_id)
                 assert key not in charged, "charged twice"
                 charged.add(key)
+            if isinstance(effect, do.Reverse) and not isinstance(event, on.JournalChanged | on.HalChanged):
+                assert recorded, "reversed without a durable intent"
+        if recorded and isinstance(event, on.PaymentResolved):
+            assert before.attendant is not None, "resolved by nobody"
+            assert before.attendant.may("payments"), "resolved by somebody who may not"
         closed += isinstance(event, on.SaleClosed) and recorded
         sale = s.state.sale
         if sale is None:
             continue
-        assert paid_minor(sale) <= sale.total_minor
-        under_way = [t for t in sale.tenders if t.state in ("open", "intent", "sent", "unknown")]
-        assert len(under_way) <= 1, "a new attempt while one is open"
+        unsettled = [t for t in sale.tenders if t.state in UNSETTLED]
+        if isinstance(event, on.PayChosen) and taken.state.payment != before.payment:
+            assert len(unsettled) == 1, "a new attempt while one is not settled"
+        if unsettled:
+            assert s.state.payment is not None, "a doubt without anybody who cares for it"
+        if paid_minor(sale) > sale.total_minor:
+            assert s.state.payment is not None, "paid too much, and nothing is done about it"
         if s.state.stage in ("closing", "receipt", "printing", "thanks"):
             assert paid_minor(sale) == sale.total_minor, "goods without a charge"
+            assert reckoning(sale).difference_minor == 0
         if before.sale is not None and before.sale.state == "closed" and sale.sale_no == before.sale.sale_no:
             assert sale == before.sale, "a sealed sale was changed"
     assert durable_part(s.replayed()) == durable_part(s.state)

@@ -102,9 +102,12 @@ class Device:
         return self.append("sale.closed", body)
 
     def segment(self, first: int, last: int, *, certificate: bool = True) -> SignedSegment:
-        signature = b64(sign(self.key, self.hash_at(last)))
-        header = SegmentHeader(first, self.hash_at(first - 1), signature, self.certificate if certificate else None)
+        header = self.head(first, self.hash_at(first - 1), self.hash_at(last), certificate=certificate)
         return SignedSegment(header, self.records[first - 1 : last])
+
+    def head(self, first: int, prev: str, last_hash: str, *, certificate: bool = True) -> SegmentHeader:
+        signature = b64(sign(self.key, last_hash))
+        return SegmentHeader(first, prev, signature, self.certificate if certificate else None)
 
     def verify(self, ack: Acknowledgement) -> None:
         check_acknowledgement(public_key(self.enrolment.cosign_key), self.enrolment.dev, self.enrolment.ep, ack)

@@ -15,12 +15,14 @@ from tests.core.cloud.lane import Device
 
 
 class FakeLane:
-    """`kept`: what sync had acknowledged, each verified as the kiosk does. `catalogues`: what it was told of."""
+    """`kept`: what sync had acknowledged, each verified as the kiosk does. `catalogues` and `settings`: what it was
+    told of."""
 
     def __init__(self, device: Device) -> None:
         self.device = device
         self.kept: list[Acknowledgement] = []
         self.catalogues: list[str] = []
+        self.settings: list[str] = []
         self.reads: list[int] = []
         self.forks: list[Acknowledgement] = []
         self.told: list[tuple[int, str]] = []
@@ -135,8 +137,13 @@ class _Lane(api.Lane):
     @varlinkmethod(return_parameter="status")
     async def Status(self) -> api.LaneStatus:
         present = self.lane.catalogues[-1] if self.lane.catalogues else ""
-        return api.LaneStatus("attract", False, present, 0, "kassa test")
+        settings = self.lane.settings[-1] if self.lane.settings else ""
+        return api.LaneStatus("attract", False, present, 0, "kassa test", settings=settings)
 
     @varlinkmethod
     async def CatalogueReady(self, *, version: str) -> None:
         self.lane.catalogues.append(version)
+
+    @varlinkmethod
+    async def SettingsReady(self, *, version: str) -> None:
+        self.lane.settings.append(version)

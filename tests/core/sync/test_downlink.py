@@ -17,8 +17,10 @@ from kiosk.records.catalogue import build_db, open_db
 from kiosk.records.identity import Enrolment
 from kiosk.records.manifest import Manifest, sign
 from kiosk.records.sale import Currency, Product
-from kiosk.sync.downlink import Downlink, Untrusted, judge
+from kiosk.sync.downlink import Downlink
 from kiosk.sync.http import HttpBackend
+from kiosk.sync.products import judge
+from kiosk.sync.versions import Untrusted, in_order
 from tests.core.cloud.lane import WALL_MS, Backend
 from tests.core.sync.fake_lane import FakeLane
 
@@ -206,11 +208,16 @@ def test_manifests_that_are_not_trusted(name: str) -> None:
     from kiosk.records.identity import raw_public
 
     me = Enrolment("http://x", "t", "s", "S", "1", "d1", 1, "live", "", "", raw_public(KEY))
-    judge(_signed(sequence=6), PRESENT, me)
-    judge(PRESENT, PRESENT, me)
+
+    def trusted(manifest: Manifest) -> None:
+        judge(manifest, me)
+        in_order(manifest, PRESENT, me, "catalogue")
+
+    trusted(_signed(sequence=6))
+    trusted(PRESENT)
     manifest, message = UNTRUSTED[name]
     with pytest.raises(Untrusted, match=message):
-        judge(manifest, PRESENT, me)
+        trusted(manifest)
 
 
 def test_an_unreadable_note_of_its_own_is_no_obstacle(backend: Backend, setting: Setting) -> None:

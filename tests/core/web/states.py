@@ -7,7 +7,19 @@ import msgspec
 
 from kiosk.core import state as core
 from kiosk.core.state import Catalogue, DeviceHealth, Health, Payment, Receipt, Shop, State
-from kiosk.records.sale import Currency, Line, LineKind, Price, Quantity, Sale, Tender
+from kiosk.records.sale import (
+    CardReferences,
+    Currency,
+    Evidence,
+    Line,
+    LineKind,
+    Price,
+    Product,
+    Quantity,
+    Sale,
+    Tender,
+)
+from kiosk.records.settings import ROLES
 
 KRONE = Currency("DKK", 2)
 READY = DeviceHealth("ready", "")
@@ -150,6 +162,31 @@ def card(progress: str, text: str = "", phase: core.Phase = "charging") -> State
     return on(FULL, stage="paying", payment=Payment("t1", phase, 1, progress, text))
 
 
+REFERENCES = CardReferences("************1234", "Visa", "52500041", "000733", "0042", "A1B2C3", "06-29 12:30:05")
+MANAGER = core.Attendant("a7", ("approve", "void", "payments"))
+UNCLEAR = Evidence(
+    *("unclear", APPROVED.requested_minor, "DKK", "unknown", "other_amount", 15000, "DKK", REFERENCES),
+    asked_wall_ms=1_790_000_000_000,
+    told_wall_ms=1_790_000_071_000,
+)
+UNREACHABLE = Evidence("unreachable", APPROVED.requested_minor, "DKK", "unreachable", asked_wall_ms=1_790_000_000_000)
+OTHER_CURRENCY = msgspec.structs.replace(UNCLEAR, why="wrong_currency", said="approved", detail="", told_currency="EUR")
+GIVEN_BACK = msgspec.structs.replace(
+    UNCLEAR, why="reversal_refused", said="refused", detail="B5", told_minor=10000, requested_minor=10000
+)
+PART = Tender("t1", "card", "approved", APPROVED.requested_minor, 10000, card=REFERENCES)
+PARTLY = sale(*BASKET, tenders=(PART,))
+
+
+def in_doubt(evidence: Evidence, attendant: core.Attendant | None = None) -> State:
+    """A tender that only staff can settle."""
+    part = PART if evidence is GIVEN_BACK else APPROVED
+    authorised = part.authorised_minor if evidence is GIVEN_BACK else 0
+    tender = msgspec.structs.replace(part, state="manual", authorised_minor=authorised, evidence=evidence)
+    held = on(sale(*BASKET, tenders=(tender,)), state="paying")
+    return on(FULL, sale=held, stage="paying", payment=Payment("t1", "manual", staff=True), attendant=attendant)
+
+
 def receipt(how: str, outcome: str = "", reason: str = "") -> Receipt:
     return Receipt(how, "{}", "j1", 0, outcome, reason)  # type: ignore[arg-type]
 
@@ -160,6 +197,23 @@ def distinct(count: int) -> Sale:
     return msgspec.structs.replace(sale(), lines=held, total_minor=sum(one.gross_minor for one in held))
 
 
+STAFF = core.Attendant("a-4f09c1", ROLES)
+WAITING = tuple(
+    core.Waiting(
+        f"w{n}",
+        Product(f"p{n}", "gtin", name, 8995, 2, "each", "S", 2500, "wine", restriction="age_18"),
+        None,
+        "",
+        "v1",
+    )
+    for n, name in enumerate((PRODUCTS["wine"][3], PRODUCTS["long"][3]))
+)
+CODE = (
+    "KASSA1:7V9K2YXTV1H0Q3WZB5C8D6F4G:HBA4M:DKK:20261121T120000Z-1:"
+    "21RW9GDEG.1.1XB/21RW9GDEH.3.9Q/21RW9GDEJ.2.XC/21RW9GDEK.1.47E/21RW9GDEL.1.3H0:9F8E7D6C"
+)
+SUSPENDED = on(FULL, stage="suspended", receipt=Receipt("print", "{}", "j1"), slip=CODE)
+CHANGED = core.Change(PRODUCTS["long"][3], 11995, 12995)
 STATES: Mapping[str, State] = {
     "attract": IDLE,
     "attract_no_card": on(IDLE, health=health(terminal=UNPLUGGED)),
@@ -184,6 +238,14 @@ STATES: Mapping[str, State] = {
     "card_approved": card("approved", phase="confirming"),
     "checking": on(FULL, stage="paying", payment=Payment("t1", "unknown")),
     "checking_staff": on(FULL, stage="paying", payment=Payment("t1", "unknown", staff=True)),
+    "checking_giving_back": in_doubt(GIVEN_BACK),
+    "evidence": in_doubt(UNCLEAR, MANAGER),
+    "evidence_unreachable": in_doubt(UNREACHABLE, MANAGER),
+    "evidence_other_currency": in_doubt(OTHER_CURRENCY, MANAGER),
+    "evidence_giving_back": in_doubt(GIVEN_BACK, MANAGER),
+    "reversing": on(in_doubt(GIVEN_BACK), payment=Payment("t1", "reversing", ending="cancelled")),
+    "pay_partly_paid": on(PAY, sale=PARTLY),
+    "basket_partly_paid": on(FULL, sale=PARTLY),
     "closing": on(PAID, stage="closing"),
     "receipt": on(PAID, stage="receipt"),
     "receipt_no_paper": on(PAID, stage="receipt", health=health(printer=NO_PAPER)),
@@ -204,8 +266,26 @@ STATES: Mapping[str, State] = {
     "prompt_still_there_paid": on(PAID, stage="receipt", prompt=core.StillThere(25)),
     "prompt_cancel": on(FULL, prompt=core.CancelAsked()),
     "prompt_payment_failed": on(PAY, prompt=core.PaymentFailed("card_declined")),
+    "prompt_cancel_partly_paid": on(PAY, sale=PARTLY, prompt=core.CancelAsked()),
+    "prompt_charged": on(in_doubt(UNCLEAR, MANAGER), prompt=core.ResolveAsked(charged=True)),
+    "prompt_not_charged": on(in_doubt(UNCLEAR, MANAGER), prompt=core.ResolveAsked(charged=False)),
+    "prompt_paid_back": on(in_doubt(GIVEN_BACK, MANAGER), prompt=core.ResolveAsked(charged=False)),
     "prompt_scan_not_now": on(PAY, prompt=core.ScanNotNow()),
     "prompt_not_for_sale": on(FULL, prompt=core.NotForSale({"en": "Loose potatoes", "da": "Løse kartofler"})),
+    "prompt_pin": on(FULL, prompt=core.PinAsked("a-4f09c1")),
+    "prompt_pin_wrong": on(IDLE, prompt=core.PinAsked("a-4f09c1", "wrong")),
+    "prompt_pin_locked": on(FULL, prompt=core.PinAsked("a-4f09c1", "locked", 280)),
+    "staff_basket": on(FULL, attendant=STAFF, waiting=WAITING),
+    "staff_menu": on(FULL, attendant=STAFF, prompt=core.AttendantMenu()),
+    "staff_menu_waiting": on(FULL, attendant=STAFF, waiting=WAITING, prompt=core.AttendantMenu()),
+    "staff_menu_idle": on(IDLE, attendant=STAFF, prompt=core.AttendantMenu()),
+    "staff_void": on(FULL, attendant=STAFF, prompt=core.VoidAsked("l0", PRODUCTS["long"][3])),
+    "suspended": SUSPENDED,
+    "suspended_no_paper": on(SUSPENDED, receipt=Receipt("print", "{}", "j1", outcome="failed")),
+    "prompt_too_large": on(FULL, prompt=core.NotPossible("suspend_too_large")),
+    "prompt_recall_taken": on(IDLE, prompt=core.NotPossible("recall_taken")),
+    "prompt_recalled": on(FULL, prompt=core.Recalled((CHANGED, core.Change(PRODUCTS["rye"][3], 2295, 2495)), 1)),
+    "contrast_staff_menu": on(FULL, attendant=STAFF, waiting=WAITING, prompt=core.AttendantMenu(), contrast="high"),
     "contrast_attract": on(IDLE, contrast="high"),
     "contrast_basket": on(FULL, contrast="high"),
     "contrast_prompt": on(FULL, contrast="high", prompt=core.StillThere(25)),

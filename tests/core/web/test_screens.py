@@ -51,7 +51,7 @@ def test_the_samples_show_every_screen_and_every_prompt() -> None:
     screens = {found for frame in frames for found in re.findall(r'data-screen="(\w+)"', frame)}
     prompts = {found for frame in frames for found in re.findall(r'data-prompt="(\w+)"', frame)}
     assert screens == set(get_args(Screen))
-    assert len(prompts) == 8
+    assert len(prompts) == 14
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -74,7 +74,9 @@ OFFERS: dict[str, set[str]] = {
     "scan": {"cancel"},
     "basket": {"pay", "remove", "cancel"},
     "pay": {"card", "back", "cancel"},
-    "pay_no_card": {"back", "cancel"},
+    "pay_no_card": {"back", "cancel", "suspend"},
+    "suspended": {"finish"},
+    "staff_menu": {"pay", "remove", "close_prompt", "leave", "cancel", "suspend"},
     "card_connecting": set(),
     "card_present": {"back"},
     "card_authorising": set(),
@@ -82,6 +84,10 @@ OFFERS: dict[str, set[str]] = {
     "card_approved": set(),
     "checking": set(),
     "checking_staff": set(),
+    "evidence": {"resolve", "menu", "leave"},
+    "evidence_giving_back": {"resolve", "menu", "leave"},
+    "reversing": set(),
+    "prompt_charged": {"resolve", "resolve_confirmed", "close_prompt"},
     "closing": set(),
     "receipt": {"receipt"},
     "printing": set(),
@@ -94,6 +100,29 @@ OFFERS: dict[str, set[str]] = {
 @pytest.mark.parametrize(("name", "wishes"), OFFERS.items())
 def test_what_a_screen_offers(name: str, wishes: set[str]) -> None:
     assert offered(STATES[name]) == wishes | ALWAYS
+
+
+def test_a_payment_in_doubt_shows_its_evidence_to_staff_alone() -> None:
+    shown = html(STATES["evidence"])
+    for fact in ("0042", "000733", "A1B2C3", "52500041", "Visa ************1234", "of another amount"):
+        assert fact in shown
+    assert 'id="fact-' not in html(on(STATES["evidence"], attendant=None))
+    assert "Please do not pay again" in html(on(STATES["evidence"], attendant=None))
+    assert "15000 (EUR)" in html(STATES["evidence_other_currency"]), "whose decimals nobody here knows"
+
+
+def test_the_button_says_the_amount_that_will_count() -> None:
+    assert "Charged: DKK\u00a0150.00" in html(STATES["evidence"]), "the smaller part that the terminal tells of"
+    assert "Charged: DKK\u00a0100.00" in html(STATES["evidence_giving_back"])
+
+
+def test_who_has_paid_a_part_sees_what_is_paid_and_what_is_left() -> None:
+    total = STATES["pay_partly_paid"].sale.total_minor  # type: ignore[union-attr]
+    shown = html(STATES["pay_partly_paid"])
+    assert "DKK\u00a0100.00 is paid" in shown
+    assert "Still to pay" in shown
+    assert f"Pay DKK\u00a0{(total - 10000) / 100:.2f} by card" in shown
+    assert "goes back to your card" in html(STATES["prompt_cancel_partly_paid"])
 
 
 def test_what_cannot_be_had_is_not_offered() -> None:

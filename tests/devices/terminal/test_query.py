@@ -145,6 +145,7 @@ REGISTER = "include zvt-registration.txt\n"
 OVER_THE_LINE: dict[str, tuple[str, PaymentState, str]] = {
     "charged": (told(NEW), APPROVED, "advanced"),
     "not charged": (told(LAST), NOT_CHARGED, "unchanged"),
+    "another amount": (told(NEW.replace("01 23 45", "00 05 00")), UNKNOWN, "other_amount"),
     "busy, then charged": (ASK + "< 84 9C 00\n" + told(NEW), APPROVED, "advanced"),
     "waiting, then charged": (
         enquiry("9C") + enquiry("9C") + enquiry("00") + told(NEW),
@@ -166,8 +167,11 @@ def test_query_over_the_line(name: str) -> None:
             answer = await b.terminal.query("p1", *SALE, WITNESS)
             assert (answer.state, answer.detail) == (state, detail)
             assert "expected" not in b.device.error
-            assert (answer.card is not None) == (state is APPROVED)
-            if answer.card:
+            told_of_one = state is APPROVED or detail == "other_amount"
+            assert (answer.card is not None) == told_of_one
+            if detail == "other_amount" and answer.card:
+                assert (answer.card.authorised_minor, answer.card.currency) == (500, "DKK")
+            elif answer.card:
                 assert (answer.card.receipt_no, answer.card.authorised_minor) == ("0042", 12345)
                 assert b.terminal.authorise("p1", *SALE, "").state is APPROVED  # and it is never run
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import pytest
 
-from kiosk.core import payment
+from kiosk.core import doubt, payment
 from kiosk.core.barcode import warm
 from kiosk.core.state import Stage, State
 from kiosk.lane import port
@@ -23,7 +23,7 @@ QUICK_S = {"RETRY_UNREACHABLE_S": 0.1, "RETRY_UNKNOWN_S": 0.3, "ENDING_S": 1}
 
 def quicken(set_: Callable[[object, str, object], None]) -> None:
     for name, seconds in QUICK_S.items():
-        set_(payment, name, seconds)
+        set_(payment if name == "ENDING_S" else doubt, name, seconds)
 
 
 class Till(Protocol):
@@ -152,7 +152,7 @@ def ready(state: State) -> bool:
 
 
 def _undecided(state: State) -> bool:
-    return state.payment is not None and state.payment.phase == "unknown" and state.payment.staff
+    return state.payment is not None and state.payment.phase == "manual"
 
 
 def moves_on(till: Till, condition: Callable[[State], bool], timeout_s: float = 15.0) -> State:

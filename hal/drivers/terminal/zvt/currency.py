@@ -52,3 +52,11 @@ def numeric(currency: str) -> str:
         return NUMERIC[currency]
     except KeyError:
         raise ValueError(f"currency {currency!r} is not known; allowed are {', '.join(NUMERIC)}") from None
+
+
+def letters(code: str) -> str:
+    """The ISO 4217 letters of four digits; the digits themselves where they are not known."""
+    return _LETTERS.get(code, code)
+
+
+_LETTERS = {digits: name for name, digits in NUMERIC.items()}

@@ -322,7 +322,10 @@ class ZvtTerminal:
         state, why = judge.compare(judge.read_witness(witness), now, amount_minor, code)
         payment = known or Payment(payment_id, amount_minor, currency)
         payment.state, payment.detail = state, why
-        payment.card = judge.card_of(fields, amount_minor, currency) if state is PaymentState.approved else None
+        if state is PaymentState.approved:
+            payment.card = judge.card_of(fields, amount_minor, currency)
+        else:
+            payment.card = judge.last_card(now, fields) if state is PaymentState.unknown else None
         self._payments.add(payment)
         return payment.answer
 

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from hal.api.records import CardDetails, PaymentAnswer, PaymentState
 from hal.drivers.terminal.zvt.codec import Fields
+from hal.drivers.terminal.zvt.currency import letters
 from hal.drivers.terminal.zvt.words import FUNCTION_NOT_POSSIBLE, SCHEMES
 
 _MAX_WITNESS_CHARS = 1024
@@ -141,6 +142,14 @@ def card_of(fields: Fields, amount_minor: int, currency: str) -> CardDetails:
         authorisation_code=fields.authorisation,
         terminal_time=_shown(fields),
     )
+
+
+def last_card(record: Record, fields: Fields) -> CardDetails | None:
+    """The terminal's last transaction as it tells it, for whoever must judge where `compare` cannot; None when it has
+    none, or none that can be read."""
+    if record.empty or record.error:
+        return None
+    return card_of(fields, 0, letters(fields.currency))
 
 
 def _shown(fields: Fields) -> str:

@@ -30,7 +30,7 @@ class Payment:
     @property
     def answer(self) -> PaymentAnswer:
         state = PaymentState.approved if self.card and self.result_seq else self.state
-        shown = self.card if state is PaymentState.approved else None
+        shown = self.card if state in (PaymentState.approved, PaymentState.unknown) else None
         return PaymentAnswer(state, self.result_seq, shown, self.detail)
 
 

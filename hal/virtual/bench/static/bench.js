@@ -122,6 +122,14 @@ $("scan-form").addEventListener("submit", (event) => {
   const aim = $("scan-aim").value;
   scan($("scan-text").value, aim === "auto" ? null : aim).then((done) => done && $("scan-text").select());
 });
+async function showStaff() {
+  const { badge, pin } = await (await fetch("/staff")).json();
+  $("staff-badge").hidden = !badge;
+  $("staff-pin").textContent = pin;
+  return badge;
+}
+$("staff-badge").addEventListener("click", async () => scan(await showStaff(), "]Q1"));
+showStaff();
 $("scan-half").addEventListener("click", () => {
   if ($("scan-text").reportValidity()) post("/scanner/scan", { text: $("scan-text").value, partial: true });
 });
