@@ -21,6 +21,7 @@ from kiosk.journal.recovery import Recovery
 from kiosk.journal.reserve import Reserve
 from kiosk.journal.stamp import Context
 from kiosk.journal.store import Journal
+from kiosk.lane.condition import Condition
 from kiosk.lane.keys import StateKeys
 from kiosk.lane.port import Published
 from kiosk.lane.server import Service
@@ -47,6 +48,9 @@ class Checkout:
 
     def on_rest(self, listener: Callable[[], None]) -> None:
         self.rest.append(listener)
+
+    def on_published(self, listener: Callable[[], None]) -> None:
+        """Nothing is published here."""
 
     def on_recorded(self, listener: Callable[[], None]) -> None:
         self.recorded.append(listener)
@@ -155,7 +159,8 @@ class RealLane:
         def ignore(version: str) -> None:
             """No catalogue and no settings come down here."""
 
-        service = Service(checkout, self.journal, upkeep, ignore, ignore, frozenset((os.getuid(),)))
+        condition = Condition(self.journal, CountingStamp(), self.folder, "kassa test", lambda: upkeep.upload)
+        service = Service(checkout, self.journal, upkeep, condition, ignore, ignore, frozenset((os.getuid(),)))
         await service.start(str(path))
         try:
             yield path
