@@ -6,7 +6,7 @@ gives the same sale whatever the devices do meanwhile; `durable_part` is what mu
 
 from msgspec.structs import replace
 
-from kiosk.core import attendance, closing, day, doubt, payment, reversal, scanning, suspend
+from kiosk.core import attendance, closing, day, doubt, payment, reconcile, reversal, scanning, suspend
 from kiosk.core import effects as do
 from kiosk.core import events as on
 from kiosk.core.attempt import last_paid
@@ -86,6 +86,8 @@ def is_recorded(before: State, event: on.Any, taken: Step) -> bool:
         return True
     if isinstance(event, on.SettingsAdopted | on.DayRead):
         return before != taken.state
+    if isinstance(event, on.Reconciled):
+        return event.no == before.z_no
     if isinstance(event, on.RestrictionChecked) and attendance.may(before, "approve"):  # also when it was refused
         return True
     if durable_part(before) != durable_part(taken.state):
@@ -167,6 +169,8 @@ def _dispatch(state: State, event: on.Any) -> Step:
             return day.read(state, event)
         case on.DayClosed():
             return day.closed(state, event)
+        case on.Reconciled():
+            return reconcile.reconciled(state, event)
         case on.SettingsAdopted(version, sequence):
             newer = sequence > state.settings.sequence
             return Step(replace(state, settings=Adopted(version, sequence))) if newer else stay(state)

@@ -57,7 +57,7 @@ def closed(state: State, event: on.DayClosed) -> Step:
         state, day=None, z_no=state.day.no, grand_total_minor=state.day.grand_total_minor, prompt=shown, stage="idle"
     )
     prints = (do.PrintReceipt(event.job_id, event.document, copy=False),) if event.job_id else ()
-    return Step(after, prints)
+    return Step(after, (*prints, do.Reconcile(event.report.no)))
 
 
 def can_close(state: State) -> bool:
