@@ -15,7 +15,7 @@ its place is decided in one transaction that holds the epoch. Per (dev, ep, seq)
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import msgspec
 import sqlalchemy as sa
@@ -43,20 +43,18 @@ class Rejected(Exception):
         self.head = head
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     seq: int
     hash: str
     data: bytes
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """What this version understands of a record. `problem`: why it does not, else None."""
 
     typ: str = ""
     problem: str | None = None
-    rows: projection.Rows = field(default_factory=dict)
+    rows: projection.Rows = {}
     tzo: int | None = None
     sale_no: int = 0
     receipt_no: int = 0

@@ -50,8 +50,8 @@ def _run(connection: sa.Connection, *statements: str) -> None:
 
 
 def _2(connection: sa.Connection) -> None:
-    """Devices are found by their token; damaged ranges, later journal keys and signed settings have their tables; on
-    PostgreSQL the journal is partitioned by kiosk."""
+    """Devices are found by their token; damaged ranges and later journal keys have their tables; on PostgreSQL the
+    journal is partitioned by kiosk."""
     _run(
         connection,
         "CREATE INDEX kiosks_token ON kiosks (token_hash)",
@@ -59,8 +59,6 @@ def _2(connection: sa.Connection) -> None:
         " after_prev TEXT NOT NULL, notice TEXT NOT NULL, PRIMARY KEY (dev, ep, first_seq, last_seq))",
         "CREATE TABLE journal_keys (dev TEXT NOT NULL, ep BIGINT NOT NULL, from_seq BIGINT NOT NULL,"
         " certificate TEXT NOT NULL, PRIMARY KEY (dev, ep, from_seq))",
-        "CREATE TABLE settings (shop TEXT NOT NULL, sequence BIGINT NOT NULL, signed TEXT NOT NULL,"
-        " PRIMARY KEY (shop, sequence))",
     )
     if connection.dialect.name == "postgresql":
         _run(

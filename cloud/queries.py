@@ -7,11 +7,11 @@ import msgspec
 import sqlalchemy as sa
 
 from cloud import schema
-from cloud.devices import Status
+from cloud.devices import Status, read_status
 from cloud.projection import local_day
 from cloud.store import Store
 
-ONLINE_MS = 90_000
+ONLINE_MS = 150_000  # two reports of a minute may be lost
 RECENT = 40
 MOST_SALES = 500
 _ALARMS = 20
@@ -201,7 +201,7 @@ def _kiosk(row: "sa.Row[Any]", sums: list[Row]) -> Kiosk:
         state=row.state,
         contact_ms=row.contact_ms,
         tzo=row.tzo,
-        status=msgspec.json.decode(row.status, type=Status) if row.status else Status(),
+        status=read_status(row.status),
         revoked=row.revoked_ms is not None,
         sales=sum(int(entry["count"]) for entry in sums),
         takings=takings,

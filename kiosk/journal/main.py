@@ -50,7 +50,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-File = Annotated[Path, typer.Argument(help="journal.db, or a folder made by `kassa-journal export`")]
+File = Annotated[Path, typer.Argument(help="journal.db, or a folder or a segment of `kassa-journal export`")]
 JournalFile = Annotated[Path, typer.Argument(help="journal.db")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON lines instead of text")]
 KeyFolder = Annotated[Path | None, typer.Option("--keys", help="folder with enrolment.json and identity.pub")]
@@ -132,25 +132,27 @@ def verify_command(
 
 
 def _verify(file: Path, keys: Keys) -> Report:
-    if file.is_dir():
-        manifest = exporting.read_manifest(file)
+    if file.is_dir() or file.suffix == ".ndjson":
+        manifest = exporting.read_manifest(file if file.is_dir() else file.parent)
+        if not file.is_dir():
+            file, manifest = file.parent, exporting.alone(manifest, file.name)
         certificates = {certificate.ep: certificate for certificate in manifest.certificates}
         acknowledgements = {} if manifest.day else manifest.acknowledgements
         count = sum(segment.last_seq - segment.first_seq + 1 for segment in manifest.segments)
         entries, starts = exporting.entries(file, manifest), exporting.starts(manifest)
         notes, named = exporting.candidates(manifest), exporting.named(manifest)
-        return _run(entries, certificates, acknowledgements, keys, starts, count, lambda: notes, named)
+        acks = (acknowledgements, exporting.countersigned(manifest))
+        return _run(entries, certificates, acks, keys, starts, count, lambda: notes, named)
     with Source(file) as source:
         notes_of, named = source.candidates, source.named_keys()
-        return _run(
-            source.entries(), source.certificates, source.acknowledgements, keys, {}, source.count, notes_of, named
-        )
+        acks = (source.acknowledgements, source.countersignatures())
+        return _run(source.entries(), source.certificates, acks, keys, {}, source.count, notes_of, named)
 
 
 def _run(
     entries: Iterator[Entry],
     certificates: dict[int, KeyCertificate],
-    acknowledgements: dict[int, Acknowledgement],
+    acks: tuple[dict[int, Acknowledgement], dict[tuple[int, int], Acknowledgement]],
     keys: Keys,
     starts: dict[int, Head],
     count: int,
@@ -169,11 +171,12 @@ def _run(
         report = verify(
             until_broken(),
             certificates,
-            acknowledgements,
+            acks[0],
             keys,
             starts=starts,
             candidates=candidates,
             named=named,
+            countersigned=acks[1],
             progress=advance,
         )
     if broken and (report.bad is None or report.bad.kind == "cut_tail"):
@@ -226,6 +229,7 @@ def export(
                 day=day,
                 notes=source.candidates(),
                 named_keys=source.named_keys(),
+                countersigned=source.countersignatures(),
                 progress=advance,
             )
         except BrokenOff as error:

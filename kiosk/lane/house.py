@@ -20,6 +20,7 @@ from kiosk.journal.store import Journal
 from kiosk.lane import config as configuration
 from kiosk.lane import days
 from kiosk.lane.catalogue import Catalogue, file_name, newest
+from kiosk.lane.condition import Condition
 from kiosk.lane.fiscal import SCHEMES
 from kiosk.lane.hardware import Hardware
 from kiosk.lane.interpreter import Lane
@@ -131,8 +132,9 @@ class House:
         )
         fiscal = SCHEMES[self.config.shop.fiscal_scheme]()
         performing = Performing(self._loop, self.lane, hardware, fiscal, self._stamp)
+        condition = Condition(self.journal, self._stamp, self.state_dir, SOFTWARE, lambda: self._upkeep.upload)
         self._service = Service(
-            self.lane, self.journal, self._upkeep, self._adopt, self._settings.adopt, self._lane_uids
+            self.lane, self.journal, self._upkeep, condition, self._adopt, self._settings.adopt, self._lane_uids
         )
         await self._service.start(self.config.lane_socket)
         self.lane.start(performing)

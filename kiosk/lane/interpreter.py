@@ -64,6 +64,7 @@ class Lane:
         self._changed = threading.Condition()
         self._published = Published(1, state)
         self._listeners: list[Callable[[], None]] = []
+        self._watchers: list[Callable[[], None]] = []
         self._coming: list[Callable[[Published], None]] = []
         self._at_rest: list[Callable[[], None]] = []
         self._thread = threading.Thread(target=self._run, name="lane")
@@ -82,6 +83,10 @@ class Lane:
     def on_recorded(self, listener: Callable[[], None]) -> None:
         """Call `listener` after each record, on the lane's thread; it must not block."""
         self._listeners.append(listener)
+
+    def on_published(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after each new state, on the lane's thread; it must not block."""
+        self._watchers.append(listener)
 
     def on_coming(self, listener: Callable[[Published], None]) -> None:
         self._coming.append(listener)
@@ -196,6 +201,8 @@ class Lane:
         with self._changed:
             self._published = coming
             self._changed.notify_all()
+        for watcher in self._watchers:
+            watcher()
         if screen(before.state) != screen(coming.state):
             _log.info("screen %s", screen(coming.state))
 
