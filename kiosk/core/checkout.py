@@ -86,8 +86,6 @@ def is_recorded(before: State, event: on.Any, taken: Step) -> bool:
         return True
     if isinstance(event, on.SettingsAdopted | on.DayRead):
         return before != taken.state
-    if isinstance(event, on.Reconciled):
-        return event.no == before.z_no
     if isinstance(event, on.RestrictionChecked) and attendance.may(before, "approve"):  # also when it was refused
         return True
     if durable_part(before) != durable_part(taken.state):
@@ -299,7 +297,8 @@ def _resume(state: State, *, restarted: bool = False) -> Step:
     """What happened meanwhile is not known, or could not be recorded: ask, and do again what may be done again."""
     if state.payment is not None:
         return payment.resume(state, restarted=restarted)
-    return closing.resume(state)
+    again = closing.resume(state)
+    return Step(again.state, (*again.effects, *reconcile.resume(state)))
 
 
 def _elapsed(state: State, name: str) -> Step:

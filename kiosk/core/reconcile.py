@@ -44,9 +44,17 @@ def differs(comparison: Comparison, totals: Totals) -> bool:
 
 def reconciled(state: State, event: on.Reconciled) -> Step:
     """Recorded; a difference calls staff. The day was closed before, and stays so whatever the terminal says."""
-    if event.no != state.z_no:
+    if event.no != state.reconcile_due:
         return stay(state)
-    return Step(state, (do.CallStaff("day_difference"),) if differs(event.comparison, event.totals) else ())
+    return Step(
+        replace(state, reconcile_due=0),
+        (do.CallStaff("day_difference"),) if differs(event.comparison, event.totals) else (),
+    )
+
+
+def resume(state: State) -> tuple[do.Any, ...]:
+    """After a restart: asked again under the same number, which the daemon answers alike if it has answered before."""
+    return (do.Reconcile(state.reconcile_due),) if state.reconcile_due else ()
 
 
 def _explained(attempts: list[tuple[Sale, Tender]], totals: Totals, difference: int) -> Iterable[Explained]:

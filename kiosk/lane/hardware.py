@@ -21,7 +21,7 @@ from kiosk.core import effects as do
 from kiosk.core import events as on
 from kiosk.core.report import Totals
 from kiosk.core.state import DeviceHealth
-from kiosk.lane.stamp import LaneStamp, new_id
+from kiosk.lane.stamp import LaneStamp
 from kiosk.lane.translate import CodeRead
 from kiosk.records.sale import CardReferences
 
@@ -61,7 +61,6 @@ class Hardware:
         self._scanner, self._printer, self._terminal = scanner, printer, terminal
         self._connected = False
         self._querying: set[str] = set()
-        self._run = new_id()[:12]
         self._reversal: _Reversal | None = None
         self._sent: dict[str, on.PrintedJob] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -259,10 +258,9 @@ class Hardware:
 
     async def reconcile(self, no: int) -> Totals:
         """The acquirer's end of day, once per day number. Never raises; up to some minutes."""
-        reconcile_id = f"day-{no}-{self._run}"
         try:
             await self._terminal_held()
-            answer = await self.client.reconcile(self._terminal, reconcile_id)
+            answer = await self.client.reconcile(self._terminal, f"day-{no}")
         except (HalGone, VarlinkErrorReply) as error:
             return Totals("unreachable", detail=_reason(error))
         return Totals(

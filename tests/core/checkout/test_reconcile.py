@@ -78,7 +78,7 @@ def test_a_range_over_9999_wraps() -> None:
     assert (found.difference_minor, found.explained) == (250, ())
 
 
-def test_the_day_is_closed_whatever_the_terminal_says_and_a_difference_calls_staff() -> None:
+def test_the_day_is_closed_whatever_the_terminal_says() -> None:
     s = Script()
     s.play(on.DayOpened("2026-11-27", 1), on.AttendantIdentified("a-1", ("day",)))
     day = s.state.day
@@ -87,9 +87,27 @@ def test_the_day_is_closed_whatever_the_terminal_says_and_a_difference_calls_sta
     unreachable = on.Reconciled(1, Totals("unreachable"), Comparison(0, 0))
     assert s.play(unreachable) == []
     assert s.journal[-1] == unreachable, "recorded all the same"
-    assert s.play(on.Reconciled(1, closed(5, 1, "0001", "0001"), Comparison(0, 0, -5))) == [
-        do.CallStaff("day_difference")
-    ]
     recorded = len(s.journal)
-    s.play(on.Reconciled(7, closed(5, 1, "0001", "0001"), Comparison(0, 0, -5)))
-    assert len(s.journal) == recorded, "of no day of ours"
+    s.play(on.Reconciled(1, closed(5, 1, "0001", "0001"), Comparison(0, 0, -5)))
+    assert len(s.journal) == recorded, "once for a day"
+
+
+def test_a_difference_calls_staff() -> None:
+    s = Script()
+    s.play(on.DayOpened("2026-11-27", 1), on.AttendantIdentified("a-1", ("day",)))
+    day = s.state.day
+    assert day is not None
+    s.play(on.DayClosed(day, "{}", "", by_clock=False))
+    told = on.Reconciled(1, closed(5, 1, "0001", "0001"), Comparison(0, 0, -5))
+    assert s.play(told) == [do.CallStaff("day_difference")]
+
+
+def test_after_a_restart_it_is_asked_again_until_it_is_recorded() -> None:
+    s = Script()
+    s.play(on.DayOpened("2026-11-27", 1), on.AttendantIdentified("a-1", ("day",)))
+    day = s.state.day
+    assert day is not None
+    s.play(on.DayClosed(day, "{}", "", by_clock=False))
+    assert s.restart() == [do.Reconcile(1)]
+    s.play(on.Reconciled(1, Totals("unknown"), Comparison(0, 0)))
+    assert s.restart() == []
