@@ -19,6 +19,7 @@ from hal.api.client import HalClient, HalGone
 from hal.api.interfaces import NotReady
 from kiosk.core import effects as do
 from kiosk.core import events as on
+from kiosk.core.report import Totals
 from kiosk.core.state import DeviceHealth
 from kiosk.lane.stamp import LaneStamp
 from kiosk.lane.translate import CodeRead
@@ -254,6 +255,25 @@ class Hardware:
         with suppress(TimeoutError):
             async with asyncio.timeout(CLAIM_S):
                 await self.client.held(self._terminal)
+
+    async def reconcile(self, no: int) -> Totals:
+        """The acquirer's end of day, once per day number. Never raises; up to some minutes."""
+        try:
+            await self._terminal_held()
+            answer = await self.client.reconcile(self._terminal, f"day-{no}")
+        except (HalGone, VarlinkErrorReply) as error:
+            return Totals("unreachable", detail=_reason(error))
+        return Totals(
+            answer.state.value,
+            answer.amount_minor,
+            answer.currency,
+            answer.count,
+            answer.first_receipt,
+            answer.last_receipt,
+            tuple((one.name, one.count, one.amount_minor) for one in answer.schemes),
+            tuple(answer.lines),
+            answer.detail,
+        )
 
     async def _print(self, job: do.PrintReceipt) -> None:
         try:
