@@ -13,7 +13,7 @@ _RESERVED_THREADS = 4
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`database`: an SQLAlchemy URL; empty means SQLite in `data`. `token_hours`: how long an enrolment token lives.
+    """`database`: a PostgreSQL URL; empty means SQLite in `data`. `token_hours`: how long an enrolment token lives.
 
     `nats` and `mqtt`: the brokers that `kassa-cloud consume` takes lanes' journals from.
 

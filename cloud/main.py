@@ -17,6 +17,7 @@ from systemd import daemon
 from cloud import catalogues, devices, keys, shops
 from cloud.clock import now_ms
 from cloud.command import FAILURES, AsJson, ConfigFile, DataDir, ShopName, configured, fail, opened
+from cloud.keys_cli import app as keys_app
 from cloud.rebuild import rebuild as rebuild_projection
 from cloud.sources import read_products
 from cloud.staff_cli import app as staff_app
@@ -26,6 +27,7 @@ from kiosk.records.config import BadConfig
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 catalogue_app = typer.Typer(no_args_is_help=True, help="Catalogue versions.")
 app.add_typer(catalogue_app, name="catalogue")
+app.add_typer(keys_app, name="keys")
 app.add_typer(staff_app, name="staff")
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from cloud import schema
@@ -14,6 +15,7 @@ ONLINE_MS = 150_000  # two reports of a minute may be lost
 RECENT = 40
 MOST_SALES = 500
 _ALARMS = 20
+_DAYS = 14
 Row = dict[str, Any]
 
 
@@ -96,6 +98,7 @@ class Detail:
     sales: list[Row]
     alarms: list[Row]
     quarantined: int
+    days: list[Row] = field(default_factory=list)
 
 
 def kiosk(store: Store, dev: str, now_ms: int) -> Detail | None:
@@ -108,7 +111,7 @@ def kiosk(store: Store, dev: str, now_ms: int) -> Detail | None:
         quarantined = connection.scalar(sa.select(sa.func.count()).select_from(kept).where(kept.c.dev == dev))
         return Detail(
             found, [dict(row) for row in rows.mappings()], _recent(connection, dev), _alarms(connection, dev),
-            int(quarantined or 0),
+            int(quarantined or 0), _days(connection, dev),
         )  # fmt: skip
 
 
@@ -234,6 +237,18 @@ def _recent(connection: sa.Connection, dev: str | None = None) -> list[Row]:
         query = query.where(table.c.dev == dev)
     query = query.order_by(table.c.received_ms.desc(), table.c.dev, table.c.ep.desc(), table.c.seq.desc())
     return [dict(row) for row in connection.execute(query.limit(RECENT)).mappings()]
+
+
+def _days(connection: sa.Connection, dev: str) -> list[Row]:
+    """The newest day reports of a kiosk. `exponent` is that of its sales' currency."""
+    table, sales = schema.day_reports, schema.sales
+    query = sa.select(table).where(table.c.dev == dev).order_by(table.c.ep.desc(), table.c.seq.desc()).limit(_DAYS)
+    rows = [dict(row) for row in connection.execute(query).mappings()]
+    for row in rows:
+        of_currency = sa.select(sales.c.exponent).where(sales.c.dev == dev, sales.c.currency == row["currency"])
+        row["exponent"] = connection.scalar(of_currency.limit(1)) or 0
+        row["told"] = msgspec.json.decode(row["report"])
+    return rows
 
 
 def _alarms(connection: sa.Connection, dev: str | None = None) -> list[Row]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -87,6 +88,7 @@ class RealLane:
         (folder / "identity.key").write_bytes(pem)
         device = backend.device(identity=identity, **how)
         lane = cls(backend, folder, device.enrolment)
+        (folder / "enrolment.json").write_bytes(msgspec.json.encode(device.enrolment))
         StateKeys(folder, device.enrolment.dev).make(device.enrolment.ep)
         return lane
 
