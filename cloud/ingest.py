@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import msgspec
 import sqlalchemy as sa
 
-from cloud import bulk, gaps, journal_keys, projection, provisional, schema
+from cloud import bulk, business, gaps, journal_keys, projection, provisional, schema
 from cloud.alarms import raise_alarm
 from cloud.clock import Clock
 from cloud.devices import Device
@@ -108,7 +108,7 @@ def interpret(data: bytes, shop: str, reg: str, received_ms: int) -> Reading:
         if record.typ == projection.RECEIPT_ISSUED:
             return Reading(typ, None, projection.receipt_rows(record), record.tzo)
         if record.typ != projection.SALE_CLOSED:
-            return Reading(typ, tzo=record.tzo)
+            return Reading(typ, None, business.rows(record), record.tzo)
         sale = projection.read_sale(record)
     except projection.Unreadable as error:
         return Reading(typ, _text(f"unreadable: {error}"), tzo=record.tzo)
@@ -272,7 +272,9 @@ class _Upload:
         dev, connection = self.device.dev, self.connection
         readings: list[Reading] = []
         bulk.insert(connection, schema.records, self._rows(new, shop, reg, readings))
-        projection.insert(connection, projection.merged(reading.rows for reading in readings))
+        rows = projection.merged(reading.rows for reading in readings)
+        projection.insert(connection, rows)
+        business.check(connection, self.now_ms, rows)
         connection.execute(
             schema.signatures.insert().values(dev=dev, ep=self.ep, seq=new[-1].seq, signature=self.segment.signature)
         )

@@ -14,6 +14,8 @@ _HEADER = struct.Struct(">8I")
 _FRAME = struct.Struct(">6I")
 _MAGIC_LITTLE, _MAGIC_BIG = 0x377F0682, 0x377F0683
 PREALLOCATED_BYTES = 4 * 1024 * 1024
+SECTOR_BYTES = 512
+"""What a disk writes whole or not at all."""
 
 
 def header_bytes_fit(header: bytes) -> bool:
@@ -62,14 +64,19 @@ def _inspect(fd: int, recovered_frames: int) -> str:
     while len(frame := os.pread(fd, _FRAME.size, position)) == _FRAME.size:
         fields = _FRAME.unpack(frame)
         ours = fields[2:4] == salts
-        if not ours and (fields[2] == salts[0] or fields[3] == salts[1]):
-            # Rot in a salt: what is left of an older log differs in both. The checksum does not cover them.
+        # A sector's end between the commit mark and the salts: after a power cut one may be older than the other.
+        split = (position + 8) % SECTOR_BYTES == 0
+        if (ours and split) or (not ours and (fields[2] == salts[0] or fields[3] == salts[1])):
+            # Or rot in a salt: what is left of an older log differs in both. The checksum knows: it covers the mark
+            # and follows from the frame before.
             page = os.pread(fd, words[2], position + _FRAME.size)
-            ours = len(page) == words[2] and _checksum(words[0], before, frame[:8] + page) == fields[4:6]
-        if ours:
+            fits = len(page) == words[2] and _checksum(words[0], before, frame[:8] + page) == fields[4:6]
+        else:
+            fits = ours
+        if ours or fits:
             if committed:
                 return "a record in the middle of its write-ahead log is damaged, and whole ones come after it"
-            committed = fields[1] != 0
+            committed = fits and fields[1] != 0
         before = fields[4:6]
         position += step
     return ""

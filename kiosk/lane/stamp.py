@@ -2,6 +2,7 @@
 
 import secrets
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +25,8 @@ class LaneStamp:
     def __init__(self) -> None:
         self._inc = secrets.token_hex(8)
         self._boot = _BOOT_ID.read_text().strip()
+        self.business_day: Callable[[], str] = lambda: ""
+        """The open business day's date; empty while none is open: then records are of the calendar's."""
 
     @property
     def inc(self) -> str:
@@ -41,7 +44,7 @@ class LaneStamp:
             wall_ms=wall_ms,
             tzo=self.tzo_min(local),
             clk=self._quality(wall_ms),
-            bday=local.strftime("%Y-%m-%d"),
+            bday=self.business_day() or local.strftime("%Y-%m-%d"),
         )
 
     @staticmethod

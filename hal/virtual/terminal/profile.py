@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 from hal.virtual.terminal.ledger import RECEIPT_LIMIT, TRACE_LIMIT
 from hal.virtual.terminal.line import DropAt
 
-Outcome = Literal["approve", "decline", "timeout", "cancelled", "slow"]
+Outcome = Literal["approve", "part", "decline", "timeout", "cancelled", "slow"]
 OUTCOMES: tuple[str, ...] = get_args(Outcome)
 
 
@@ -26,6 +26,8 @@ class Profile:
     print_final: the payment is final only when the print lines or blocks after 04 0F are acknowledged too.
     auto: what every customer does, without anybody tapping a card; None waits for `tap`.
     restart_numbers: trace and receipt numbers start again after an end of day.
+    part_minor: the most that a card pays which can pay only a part (outcome "part").
+    reverses: whether it gives a payment back when the register asks; most terminals cannot after an end of day.
     """
 
     unacknowledged: Literal["stands", "reverses"] = "reverses"
@@ -39,6 +41,8 @@ class Profile:
     t3_s: float = 5.0
     status_every_s: float = 15.0
     restart_numbers: bool = False
+    part_minor: int = 1000
+    reverses: bool = True
     status_byte: int = 0
     decline_code: int = 0x05
     terminal_id: int = 52500041
@@ -54,6 +58,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "status_every_s": (0.01, 600),
     "status_byte": (0, 255),
     "decline_code": (1, 255),
+    "part_minor": (1, 999_999_999_999),
     "terminal_id": (0, 99_999_999),
 }
 NUMBERS = {"trace": TRACE_LIMIT, "receipt": RECEIPT_LIMIT}
@@ -84,7 +89,7 @@ def _checked_setting(name: str, value: object) -> object:
         return value
     if name == "auto":
         return None if value is None else checked_outcome(value)
-    if name in ("print_final", "restart_numbers"):
+    if name in ("print_final", "restart_numbers", "reverses"):
         if not isinstance(value, bool):
             raise Refused(f"{name} {value!r} is not true or false")
         return value

@@ -81,7 +81,11 @@ def test_extreme_sales_are_taken_and_shown(backend: Backend, change: dict[str, A
 def test_hostile_text_is_escaped_everywhere(backend: Backend) -> None:
     device = sold(backend, name=HOSTILE)
     dev = device.enrolment.dev
-    status = {key: HOSTILE for key in ("software", "screen", "catalogue", "halt")} | {"devices": {HOSTILE: HOSTILE}}
+    status = {key: HOSTILE for key in ("software", "screen", "catalogue", "halt")} | {
+        "devices": [{"name": HOSTILE, "condition": HOSTILE, "reason": HOSTILE, "warnings": [HOSTILE]}],
+        "journal": HOSTILE,
+        "clock": HOSTILE,
+    }
     answer = backend.call(
         "POST",
         f"/v1/status/{dev}",

@@ -105,6 +105,26 @@ def test_rot_in_a_salt_of_the_last_but_one_transaction_is_refused(killed: TestLa
         killed.open()
 
 
+def test_a_frame_torn_between_two_sectors_is_a_torn_transaction(lane: TestLane) -> None:
+    """Every 64th frame's head lies over the end of a sector: the commit mark may be an older log's, and the salts of
+    this one. With more frames of the same transaction after it, that looks like two transactions, the first rotten."""
+    torn = next(frame for frame in range(64) if (32 + frame * FRAME + 8) % 512 == 0)
+    with lane.open() as journal:
+        while _frames(lane) < torn - 2:
+            fill(journal, 1)
+        head, anchor = journal.head(), lane.anchor_path.read_bytes()
+        before = _frames(lane)
+        journal.append("test.note", {"n": 0, "fill": "x" * 5000}, CUSTOMER)
+        assert before <= torn < _frames(lane) - 1
+        file, log = lane.path.read_bytes(), bytearray(_log(lane).read_bytes())
+    log[32 + torn * FRAME : 32 + torn * FRAME + 8] = struct.pack(">2I", 9, 57)
+    _log(lane).write_bytes(log)
+    lane.anchor_path.write_bytes(anchor)
+    lane.path.write_bytes(file)
+    with lane.open() as journal:
+        assert journal.head() == head
+
+
 @pytest.mark.parametrize("at", [0, 32, 32 + 17, 32 + 24 + 700])
 def test_looking_at_a_log_that_is_damaged_at_its_start_changes_nothing(killed: TestLane, at: int) -> None:
     """SQLite takes it for an empty one, and would delete it when the file is closed, with every record in it."""

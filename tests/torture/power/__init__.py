@@ -1,6 +1,6 @@
 """Power cuts: a process writes a real journal and its anchor on ext4, on a disk that logs every write and flush. From
 the log come disks as a power cut may leave them: everything flushed, and any part of the rest, sector by sector. ext4
-recovers, the lane opens its journal, and every record that had been reported durable is there and verifies.
+recovers as at boot, the lane opens its journal, and every record that had been reported durable is there and verifies.
 
 A negative control does the same with one flush left out, and must lose records: else the rig would prove nothing.
 """
@@ -28,7 +28,8 @@ why_not = rig.why_not
 
 def run(count: int, seed: int, progress: Progress) -> dict[str, int]:
     """`count` disks, and a twentieth of that for the negative control. Raises NotImplementedError where the rig cannot
-    be built. Counts records on the disks and sectors lost; `control_lost` are those that the control lost."""
+    be built. Counts records on the disks, sectors that had not been flushed, disks that e2fsck had to put right;
+    `control_lost` are those that the control lost."""
     if why := why_not():
         raise NotImplementedError(why)
     totals: Counter[str] = Counter(dict.fromkeys(("records", "unflushed", "lost", "doubled", "torn", "wrong"), 0))

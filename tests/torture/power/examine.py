@@ -27,7 +27,8 @@ def examine(folder: Path, cut: Cut, promised: list[tuple[int, str]], *, quiet: b
     image.write_bytes(cut.image)
     mounted.mkdir(exist_ok=True)
     try:
-        with rig.recovered(image, mounted):
+        with rig.recovered(image, mounted) as repaired:
+            counters["repaired"] = int(repaired)
             _examine(TestLane(mounted), promised, counters, fault)
     except (RuntimeError, JournalError, Unreadable, BrokenOff) as why:
         fault("wrong", why)
