@@ -20,7 +20,7 @@ from hal.api.interfaces import NotReady
 from kiosk.core import effects as do
 from kiosk.core import events as on
 from kiosk.core.state import DeviceHealth
-from kiosk.lane.stamp import LaneStamp
+from kiosk.lane.stamp import SystemClock
 from kiosk.lane.translate import CodeRead
 from kiosk.records.sale import CardReferences
 
@@ -163,7 +163,7 @@ class Hardware:
         except (HalGone, VarlinkErrorReply) as error:
             self._post(on.TerminalNotPrepared(tender_id, _reason(error)))
         else:
-            self._post(on.TerminalPrepared(tender_id, witness, LaneStamp.wall_ms()))
+            self._post(on.TerminalPrepared(tender_id, witness, SystemClock().wall_ms()))
 
     async def _charge(self, charge: do.Charge) -> None:
         tender_id = charge.tender_id
@@ -329,7 +329,7 @@ def _queried(tender_id: str, answer: hal.PaymentAnswer) -> on.PaymentQueried:
         card.currency if card is not None else "",
         references(card) if card is not None else None,
         answer.detail,
-        LaneStamp.wall_ms(),
+        SystemClock().wall_ms(),
     )
 
 

@@ -66,6 +66,8 @@ class House:
             context=Context(enrolled.tenant, enrolled.shop, enrolled.reg, enrolled.mode, SOFTWARE),
             recovery=_recovery(keys),
         )
+        if (last := next(self.journal.backward(), None)) is not None:
+            self._stamp.not_before(last.wall_ms)
         _follow_keys(self.journal, keys)
         state, self._barred = self._restored(shop, enrolled)
         catalogue = self._first_catalogue(state.sale.catalogue_version if state.sale is not None else "")
