@@ -24,15 +24,16 @@ def insert(connection: sa.Connection, table: sa.Table, rows: Iterable[Row]) -> N
         return
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
-    _copy(driver, table, rows)
+    copy(driver, table, rows)
 
 
-def _copy(driver: "psycopg.Connection[Any]", table: sa.Table, rows: Iterable[Row]) -> None:
+def copy(driver: "psycopg.Connection[Any]", table: sa.Table, rows: Iterable[Row]) -> None:
+    """Binary COPY. Raises psycopg.Error."""
     statement, types = _statement(table)
-    with driver.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.set_types(types)
+    with driver.cursor() as cursor, cursor.copy(statement) as stream:
+        stream.set_types(types)
         for row in rows:
-            copy.write_row(row)
+            stream.write_row(row)
 
 
 @cache

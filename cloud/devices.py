@@ -2,6 +2,7 @@
 
 import hmac
 from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
 import sqlalchemy as sa
@@ -29,6 +30,19 @@ class Device:
     reg: str
     identity_key: str
     contact_ms: int | None
+    revoked: bool = False
+
+
+def by_name(store: Store, dev: str) -> Device:
+    """A device that has yet to show who it is, maybe a revoked one. Blocks on the database.
+
+    Raises Unauthorised, Busy."""
+    table = schema.kiosks
+    with store.read() as connection:
+        row = connection.execute(sa.select(table).where(table.c.dev == dev)).one_or_none()
+    if row is None:
+        raise Unauthorised("no device of this name")
+    return Device(row.dev, row.shop, row.reg, row.identity_key, row.contact_ms, row.revoked_ms is not None)
 
 
 def authenticate(store: Store, dev: str, authorisation: str | None) -> Device:
@@ -67,25 +81,56 @@ def seen(store: Store, clock: Clock, device: Device) -> None:
             connection.execute(table.update().where(table.c.dev == device.dev).values(contact_ms=now))
 
 
+Figure = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
+
+class DeviceStatus(msgspec.Struct, frozen=True):
+    """Words of the lane's hardware daemon."""
+
+    name: str = ""
+    condition: str = ""
+    reason: str = ""
+    warnings: Annotated[list[str], msgspec.Meta(max_length=16)] = []
+
+
 class Status(msgspec.Struct, frozen=True):
-    """What a kiosk tells of itself, for the operator's eyes only. All of it is hostile text."""
+    """What a kiosk tells of itself, for the operator's eyes only. All of it is hostile text.
+
+    `received_ms`: when it came, set here; 0: nothing was told yet. `journal`: why the lane takes no records, empty
+    while it does. `backlog_s`: since the oldest record that is not here yet was made. See `kassa.lane.Lane`.
+    """
 
     software: str = ""
     screen: str = ""
     open_sale: bool = False
     catalogue: str = ""
-    products: int = 0
-    backlog: int = 0
+    products: Figure = 0
+    backlog: Figure = 0
+    backlog_s: Figure = 0
     halt: str = ""
-    devices: dict[str, str] = {}
+    hal: bool = True
+    devices: Annotated[list[DeviceStatus], msgspec.Meta(max_length=32)] = []
+    journal: str = ""
+    disk_free_bytes: Figure | None = None
+    clock: str = ""
+    received_ms: int = 0
+
+
+def read_status(text: str | None) -> Status:
+    """As it was stored; one of another version's form is as good as none."""
+    try:
+        return msgspec.json.decode(text, type=Status) if text else Status()
+    except msgspec.MsgspecError:
+        return Status()
 
 
 def put_status(store: Store, clock: Clock, device: Device, status: Status) -> None:
     """Blocks on the database. Raises Busy."""
     table = schema.kiosks
-    text = msgspec.json.encode(status).decode().replace("\\u0000", "\\ufffd")
+    now = clock()
+    text = msgspec.json.encode(msgspec.structs.replace(status, received_ms=now)).decode().replace("\\u0000", "\\ufffd")
     with store.write() as connection:
-        connection.execute(table.update().where(table.c.dev == device.dev).values(status=text, contact_ms=clock()))
+        connection.execute(table.update().where(table.c.dev == device.dev).values(status=text, contact_ms=now))
 
 
 def revoke(store: Store, clock: Clock, dev: str) -> bool:

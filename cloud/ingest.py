@@ -15,12 +15,12 @@ its place is decided in one transaction that holds the epoch. Per (dev, ep, seq)
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import msgspec
 import sqlalchemy as sa
 
-from cloud import bulk, gaps, journal_keys, projection, provisional, schema
+from cloud import bulk, business, gaps, journal_keys, projection, provisional, schema
 from cloud.alarms import raise_alarm
 from cloud.clock import Clock
 from cloud.devices import Device
@@ -43,20 +43,18 @@ class Rejected(Exception):
         self.head = head
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     seq: int
     hash: str
     data: bytes
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """What this version understands of a record. `problem`: why it does not, else None."""
 
     typ: str = ""
     problem: str | None = None
-    rows: projection.Rows = field(default_factory=dict)
+    rows: projection.Rows = {}
     tzo: int | None = None
     sale_no: int = 0
     receipt_no: int = 0
@@ -110,7 +108,7 @@ def interpret(data: bytes, shop: str, reg: str, received_ms: int) -> Reading:
         if record.typ == projection.RECEIPT_ISSUED:
             return Reading(typ, None, projection.receipt_rows(record), record.tzo)
         if record.typ != projection.SALE_CLOSED:
-            return Reading(typ, tzo=record.tzo)
+            return Reading(typ, None, business.rows(record), record.tzo)
         sale = projection.read_sale(record)
     except projection.Unreadable as error:
         return Reading(typ, _text(f"unreadable: {error}"), tzo=record.tzo)
@@ -274,7 +272,9 @@ class _Upload:
         dev, connection = self.device.dev, self.connection
         readings: list[Reading] = []
         bulk.insert(connection, schema.records, self._rows(new, shop, reg, readings))
-        projection.insert(connection, projection.merged(reading.rows for reading in readings))
+        rows = projection.merged(reading.rows for reading in readings)
+        projection.insert(connection, rows)
+        business.check(connection, self.now_ms, rows)
         connection.execute(
             schema.signatures.insert().values(dev=dev, ep=self.ep, seq=new[-1].seq, signature=self.segment.signature)
         )

@@ -1,6 +1,7 @@
-"""Tells open pages that something changed. One process; several workers would ring over the database instead."""
+"""Tells open pages that something changed, in this process; `cloud.neighbours` carries it to the others."""
 
 import threading
+from collections.abc import Callable
 
 
 class Bell:
@@ -12,6 +13,7 @@ class Bell:
         self._count = 0
         self._closed = False
         self._listeners = 0
+        self.on_ring: Callable[[], None] = lambda: None
 
     @property
     def count(self) -> int:
@@ -22,6 +24,12 @@ class Bell:
         return self._closed
 
     def ring(self) -> None:
+        """Something changed here: told to all."""
+        self.chime()
+        self.on_ring()
+
+    def chime(self) -> None:
+        """Something changed, here or in another process: told to the pages of this one."""
         with self._condition:
             self._count += 1
             self._condition.notify_all()

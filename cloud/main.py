@@ -5,6 +5,7 @@ import logging
 import signal
 import sys
 import threading
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -16,14 +17,17 @@ from systemd import daemon
 from cloud import catalogues, devices, keys, shops
 from cloud.clock import now_ms
 from cloud.command import FAILURES, AsJson, ConfigFile, DataDir, ShopName, configured, fail, opened
+from cloud.keys_cli import app as keys_app
 from cloud.rebuild import rebuild as rebuild_projection
 from cloud.sources import read_products
 from cloud.staff_cli import app as staff_app
 from hal.api.scrub import guard_stderr
+from kiosk.records.config import BadConfig
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 catalogue_app = typer.Typer(no_args_is_help=True, help="Catalogue versions.")
 app.add_typer(catalogue_app, name="catalogue")
+app.add_typer(keys_app, name="keys")
 app.add_typer(staff_app, name="staff")
 
 
@@ -65,6 +69,30 @@ def serve(
     daemon.notify("STOPPING=1")
     server.stop()
     log.info("stopped")
+
+
+class Broker(StrEnum):
+    nats = "nats"
+    mqtt = "mqtt"
+
+
+@app.command()
+def consume(broker: Broker, config: ConfigFile = None, data: DataDir = None) -> None:
+    """Take lanes' journals from a broker and answer over it, until SIGTERM or SIGINT. [nats] and [mqtt] of cloud.toml
+    say where it is."""
+    from cloud.consume.serve import serve as take  # the brokers' libraries are of no use to the other commands
+
+    settings = configured(config, data)
+    store = opened(settings)
+    _log()
+    try:
+        take(settings, store, keys.load_or_make(settings.folder / "keys"), broker.value)
+    except BadConfig as error:
+        fail(error, 2)
+    except FAILURES as error:
+        fail(error)
+    finally:
+        store.close()
 
 
 @app.command()

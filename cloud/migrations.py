@@ -50,8 +50,8 @@ def _run(connection: sa.Connection, *statements: str) -> None:
 
 
 def _2(connection: sa.Connection) -> None:
-    """Devices are found by their token; damaged ranges, later journal keys and signed settings have their tables; on
-    PostgreSQL the journal is partitioned by kiosk."""
+    """Devices are found by their token; damaged ranges and later journal keys have their tables; on PostgreSQL the
+    journal is partitioned by kiosk."""
     _run(
         connection,
         "CREATE INDEX kiosks_token ON kiosks (token_hash)",
@@ -59,8 +59,6 @@ def _2(connection: sa.Connection) -> None:
         " after_prev TEXT NOT NULL, notice TEXT NOT NULL, PRIMARY KEY (dev, ep, first_seq, last_seq))",
         "CREATE TABLE journal_keys (dev TEXT NOT NULL, ep BIGINT NOT NULL, from_seq BIGINT NOT NULL,"
         " certificate TEXT NOT NULL, PRIMARY KEY (dev, ep, from_seq))",
-        "CREATE TABLE settings (shop TEXT NOT NULL, sequence BIGINT NOT NULL, signed TEXT NOT NULL,"
-        " PRIMARY KEY (shop, sequence))",
     )
     if connection.dialect.name == "postgresql":
         _run(
@@ -76,4 +74,19 @@ def _2(connection: sa.Connection) -> None:
         )
 
 
-STEPS: dict[int, Step] = {2: _2}
+def _3(connection: sa.Connection) -> None:
+    """Signed settings, day reports, and suspended sales that were taken up."""
+    place = "dev TEXT NOT NULL, ep BIGINT NOT NULL, seq BIGINT NOT NULL"
+    _run(
+        connection,
+        "CREATE TABLE settings (shop TEXT NOT NULL, sequence BIGINT NOT NULL, signed TEXT NOT NULL,"
+        " PRIMARY KEY (shop, sequence))",
+        f"CREATE TABLE day_reports ({place}, date TEXT NOT NULL, no BIGINT NOT NULL, mode TEXT NOT NULL,"
+        " currency TEXT NOT NULL, gross_minor BIGINT NOT NULL, sales BIGINT NOT NULL, closed_ms BIGINT NOT NULL,"
+        " report TEXT NOT NULL, PRIMARY KEY (dev, ep, seq))",
+        f"CREATE TABLE recalls ({place}, original TEXT NOT NULL, PRIMARY KEY (dev, ep, seq))",
+        "CREATE INDEX recalls_original ON recalls (original)",
+    )
+
+
+STEPS: dict[int, Step] = {2: _2, 3: _3}

@@ -85,6 +85,7 @@ _WHY = {
     "rewritten": "its journal was put back or rewritten",
     "missing": "its journal file was lost",
     "file": "its journal file is damaged",
+    "key": "its journal key was lost",
     "fork": "its journal was restored or copied",
 }
 

@@ -7,14 +7,15 @@ import msgspec
 import sqlalchemy as sa
 
 from cloud import schema
-from cloud.devices import Status
+from cloud.devices import Status, read_status
 from cloud.projection import local_day
 from cloud.store import Store
 
-ONLINE_MS = 90_000
+ONLINE_MS = 150_000  # two reports of a minute may be lost
 RECENT = 40
 MOST_SALES = 500
 _ALARMS = 20
+_DAYS = 14
 Row = dict[str, Any]
 
 
@@ -97,6 +98,7 @@ class Detail:
     sales: list[Row]
     alarms: list[Row]
     quarantined: int
+    days: list[Row] = field(default_factory=list)
 
 
 def kiosk(store: Store, dev: str, now_ms: int) -> Detail | None:
@@ -109,7 +111,7 @@ def kiosk(store: Store, dev: str, now_ms: int) -> Detail | None:
         quarantined = connection.scalar(sa.select(sa.func.count()).select_from(kept).where(kept.c.dev == dev))
         return Detail(
             found, [dict(row) for row in rows.mappings()], _recent(connection, dev), _alarms(connection, dev),
-            int(quarantined or 0),
+            int(quarantined or 0), _days(connection, dev),
         )  # fmt: skip
 
 
@@ -199,7 +201,7 @@ def _kiosk(row: "sa.Row[Any]", sums: list[Row]) -> Kiosk:
         state=row.state,
         contact_ms=row.contact_ms,
         tzo=row.tzo,
-        status=msgspec.json.decode(row.status, type=Status) if row.status else Status(),
+        status=read_status(row.status),
         revoked=row.revoked_ms is not None,
         sales=sum(int(entry["count"]) for entry in sums),
         takings=takings,
@@ -235,6 +237,18 @@ def _recent(connection: sa.Connection, dev: str | None = None) -> list[Row]:
         query = query.where(table.c.dev == dev)
     query = query.order_by(table.c.received_ms.desc(), table.c.dev, table.c.ep.desc(), table.c.seq.desc())
     return [dict(row) for row in connection.execute(query.limit(RECENT)).mappings()]
+
+
+def _days(connection: sa.Connection, dev: str) -> list[Row]:
+    """The newest day reports of a kiosk. `exponent` is that of its sales' currency."""
+    table, sales = schema.day_reports, schema.sales
+    query = sa.select(table).where(table.c.dev == dev).order_by(table.c.ep.desc(), table.c.seq.desc()).limit(_DAYS)
+    rows = [dict(row) for row in connection.execute(query).mappings()]
+    for row in rows:
+        of_currency = sa.select(sales.c.exponent).where(sales.c.dev == dev, sales.c.currency == row["currency"])
+        row["exponent"] = connection.scalar(of_currency.limit(1)) or 0
+        row["told"] = msgspec.json.decode(row["report"])
+    return rows
 
 
 def _alarms(connection: sa.Connection, dev: str | None = None) -> list[Row]:

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 metadata = sa.MetaData()
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 # PostgreSQL keeps the journal in so many parts, each with the whole log of its kiosks.
 RECORD_PARTITIONS = 16
 
@@ -274,6 +274,34 @@ receipts = sa.Table(
     sa.Index("receipts_sale", "sale_id"),
 )
 
-PROJECTIONS = (sale_tenders, sale_taxes, sale_lines, sales, receipts)
+# What a lane's business days came to; `report` is the sealed one as JSON text.
+day_reports = sa.Table(
+    "day_reports",
+    metadata,
+    _col("dev", T, key=True),
+    _col("ep", N, key=True),
+    _col("seq", N, key=True),
+    _col("date", T),
+    _col("no", N),
+    _col("mode", T),
+    _col("currency", T),
+    _col("gross_minor", N),
+    _col("sales", N),
+    _col("closed_ms", N),
+    _col("report", T),
+)
+
+# Suspended sales that a lane took up: each should be here once in a shop.
+recalls = sa.Table(
+    "recalls",
+    metadata,
+    _col("dev", T, key=True),
+    _col("ep", N, key=True),
+    _col("seq", N, key=True),
+    _col("original", T),
+    sa.Index("recalls_original", "original"),
+)
+
+PROJECTIONS = (day_reports, recalls, sale_tenders, sale_taxes, sale_lines, sales, receipts)
 
 about = sa.Table("about", metadata, _col("name", T, key=True), _col("value", T))

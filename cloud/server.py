@@ -11,6 +11,7 @@ from waitress import wasyncore
 from cloud import keys
 from cloud.clock import Clock, now_ms
 from cloud.config import Config
+from cloud.neighbours import Neighbours
 from cloud.store import Store
 from cloud.web.api import MAX_BODY_BYTES
 from cloud.web.app import make_app
@@ -33,16 +34,17 @@ class Server:
             threads=config.threads,
             connection_limit=512,
             channel_timeout=60,
-            recv_bytes=256 * 1024,
-            inbuf_overflow=MAX_BODY_BYTES + 64 * 1024,
+            recv_bytes=64 * 1024,  # of 8 KiB each, a segment's arrival takes as long as its storing
             max_request_body_size=MAX_BODY_BYTES + 64 * 1024,
             ident="kassa-cloud",
             clear_untrusted_proxy_headers=True,
         )
         self.port: int = listener.getsockname()[1]
+        self._neighbours = Neighbours(self.service.store, self.service.bell)
         self._thread = threading.Thread(target=self._waitress.run, name="serve", daemon=True)
 
     def start(self) -> None:
+        self._neighbours.start()
         self._thread.start()
 
     def stop(self) -> None:
@@ -55,6 +57,7 @@ class Server:
             self._thread.join(timeout=5)
         else:
             wasyncore.close_all(self._channels)
+        self._neighbours.stop()
         self.service.store.close()
 
 

@@ -12,8 +12,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
@@ -90,6 +91,15 @@ class Store:
         """One consistent view. Raises Busy."""
         with _translated("read"), self._reader.begin() as connection:
             yield connection
+
+    def line(self) -> "psycopg.Connection[Any] | None":
+        """A connection of its own, for LISTEN and NOTIFY; None on SQLite. Who asks closes it. Raises Busy."""
+        if self._sqlite:
+            return None
+        engine = self._writer
+        given, named = engine.dialect.create_connect_args(engine.url)
+        with _translated("connection"):
+            return psycopg.connect(*given, **named, autocommit=True)
 
     def close(self) -> None:
         self._reader.dispose()

@@ -12,6 +12,7 @@ from provisioning.enrol.backend import EnrolmentFailed
 from provisioning.enrol.enrol import AlreadyEnrolled
 from provisioning.enrol.enrol import enrol as run_enrolment
 from provisioning.enrol.keys import BadKey
+from provisioning.enrol.rotate import NotNow, rotate
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 
@@ -43,6 +44,24 @@ def enrol(
         print(json.dumps({name: getattr(answer, name) for name in names}))
     else:
         print(f"enrolled as {answer.dev}: {answer.shop_name}, register {answer.reg}, epoch {answer.ep}")
+
+
+@app.command(name="rotate-key")
+def rotate_key(
+    *,
+    state: Annotated[Path, typer.Option(help="The lane's state folder.")],
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON line.")] = False,
+) -> None:
+    """Lay a new journal key ready. The lane goes over to it at its next start."""
+    try:
+        epochs = rotate(state)
+    except (NotNow, BadKey, OSError) as error:
+        print(f"kassa-provision: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    if json_:
+        print(json.dumps({"epochs": epochs}))
+    else:
+        print(f"a new journal key lies ready for epoch {', '.join(map(str, epochs))}; restart the lane to have it used")
 
 
 def main() -> None:

@@ -4,22 +4,21 @@ import gzip
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 from flask import Blueprint, Response, request
 
 from cloud import catalogues, devices, enrolment, ingest, staff
-from cloud.store import Busy
+from cloud.refusals import REASONS, refusal
 from cloud.web.limits import FailureLimit
 from cloud.web.service import Service
 from kiosk.records.identity import EnrolmentRequest
-from kiosk.records.segment import CONTENT_TYPE, MAX_SEGMENT_BYTES, BadSegment, unframe
+from kiosk.records.segment import CONTENT_TYPE, MAX_SEGMENT_BYTES, unframe
 
 MAX_BODY_BYTES = MAX_SEGMENT_BYTES
 _MAX_SMALL_BODY_BYTES = 32 * 1024
 _MAX_EPOCH = 2**53
-_BUSY_RETRY_S = 5
 T = TypeVar("T")
 
 
@@ -40,14 +39,14 @@ def blueprint(service: Service) -> Blueprint:
     def _enrol() -> Response:
         wait_s = failures.wait_s()
         if wait_s:
-            return _error(429, "too_many", "too many refused enrolments; try later", retry_s=wait_s)
+            return json_error(429, "too_many", "too many refused enrolments; try later", retry_s=wait_s)
         asked = _small(EnrolmentRequest)
         store, keys, tenant = service.store, service.keys, service.config.tenant
         try:
             answer = enrolment.enrol(store, keys, service.clock, tenant, request.host_url.rstrip("/"), asked)
         except enrolment.Refused as refused:
             failures.failed()
-            return _error(refused.status, refused.kind, str(refused))
+            return json_error(refused.status, refused.kind, str(refused))
         service.bell.ring()
         return _json(200, answer)
 
@@ -55,7 +54,7 @@ def blueprint(service: Service) -> Blueprint:
     def _journal(dev: str, ep: int) -> Response:
         device = devices.authenticate(service.store, dev, request.headers.get("Authorization"))
         if ep > _MAX_EPOCH:
-            return _error(404, "unknown_epoch", "no such epoch")
+            return json_error(404, "unknown_epoch", "no such epoch")
         segment = unframe(_body(CONTENT_TYPE, MAX_SEGMENT_BYTES))
         devices.seen(service.store, service.clock, device)
         answer = ingest.ingest(service.store, service.keys, service.clock, device, ep, segment)
@@ -75,7 +74,7 @@ def blueprint(service: Service) -> Blueprint:
         devices.seen(service.store, service.clock, device)
         manifest = catalogues.newest(service.store, shop)
         if manifest is None:
-            return _error(404, "no_catalogue", "nothing is published for this shop")
+            return json_error(404, "no_catalogue", "nothing is published for this shop")
         response = _json(200, manifest)
         response.set_etag(f"{manifest.sequence}-{manifest.sha256[:16]}")
         response.make_conditional(request)
@@ -86,7 +85,7 @@ def blueprint(service: Service) -> Blueprint:
         devices.authenticate_any(service.store, shop, request.headers.get("Authorization"))
         manifest = catalogues.by_version(service.store, shop, version)
         if manifest is None:
-            return _error(404, "no_such_version", "this version was never published for this shop")
+            return json_error(404, "no_such_version", "this version was never published for this shop")
         return _file(catalogues.products_file(service.store, manifest))
 
     @api.get("/config/<shop>")
@@ -95,7 +94,7 @@ def blueprint(service: Service) -> Blueprint:
         devices.seen(service.store, service.clock, device)
         signed = staff.newest(service.store, shop)
         if signed is None:
-            return _error(404, "no_settings", "nothing is published for this shop")
+            return json_error(404, "no_settings", "nothing is published for this shop")
         response = _json(200, signed)
         response.add_etag()
         response.make_conditional(request)
@@ -106,37 +105,25 @@ def blueprint(service: Service) -> Blueprint:
 
 
 def _errors(api: Blueprint) -> None:
-    @api.errorhandler(devices.Unauthorised)
-    def _unauthorised(error: devices.Unauthorised) -> Response:
-        return _error(401, "unauthorised", str(error))
-
-    @api.errorhandler(devices.Revoked)
-    def _revoked(error: devices.Revoked) -> Response:
-        return _error(403, "revoked", str(error))
-
-    @api.errorhandler(BadSegment)
-    def _bad_segment(error: BadSegment) -> Response:
-        return _error(400, "bad_segment", str(error))
-
     @api.errorhandler(BadRequest)
     def _bad_request(error: BadRequest) -> Response:
-        return _error(error.status, error.kind, str(error))
+        return json_error(error.status, error.kind, str(error))
 
-    @api.errorhandler(ingest.Rejected)
-    def _rejected(error: ingest.Rejected) -> Response:
-        head: dict[str, Any] = msgspec.to_builtins(error.head) if error.head is not None else {}
-        return _json(error.status, {"error": error.kind, "message": str(error)} | head)
+    def _refused(error: Exception) -> Response:
+        no = refusal(error)
+        if no.head is not None:
+            return _json(no.status, {"error": no.error, "message": no.message} | msgspec.to_builtins(no.head))
+        return json_error(no.status, no.error, no.message, retry_s=no.retry_after_s)
 
-    @api.errorhandler(Busy)
-    def _busy(error: Busy) -> Response:
-        return _error(503, "busy", str(error), retry_s=_BUSY_RETRY_S)
+    for reason in REASONS:
+        api.register_error_handler(reason, _refused)
 
 
 def _json(status: int, value: object) -> Response:
     return Response(msgspec.json.encode(value), status=status, content_type="application/json")
 
 
-def _error(status: int, kind: str, message: str, *, retry_s: int = 0) -> Response:
+def json_error(status: int, kind: str, message: str, *, retry_s: int = 0) -> Response:
     response = _json(status, {"error": kind, "message": message})
     if retry_s:
         response.headers["Retry-After"] = str(retry_s)
@@ -152,11 +139,16 @@ def _small(shape: type[T]) -> T:
 
 
 def _body(content_type: str, most: int) -> bytes:
-    """The request's body, bounded before and after decompression. Raises BadRequest."""
+    """The body of a request that must be of one type. Raises BadRequest."""
     if request.mimetype != content_type:
         raise BadRequest(
             415, "content_type", f"the body is {request.mimetype or 'of no type'}; allowed: {content_type}"
         )
+    return bounded_body(most)
+
+
+def bounded_body(most: int) -> bytes:
+    """The request's body, bounded before and after decompression. Raises BadRequest."""
     too_large = BadRequest(413, "too_large", f"at most {most} bytes are allowed")
     if (request.content_length or 0) > most:
         raise too_large

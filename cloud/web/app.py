@@ -2,7 +2,7 @@
 
 from flask import Flask, abort, request
 
-from cloud.web import api, pages, receipts
+from cloud.web import api, events, pages, receipts
 from cloud.web.service import Service
 
 
@@ -17,6 +17,7 @@ def make_app(service: Service) -> Flask:
             abort(404)
 
     app.register_blueprint(api.blueprint(service))
+    app.register_blueprint(events.blueprint(service))
     app.register_blueprint(pages.blueprint(service))
     app.register_blueprint(receipts.blueprint(service))
     return app

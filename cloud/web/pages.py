@@ -8,6 +8,7 @@ import msgspec
 from flask import Blueprint, Response, abort, make_response, render_template, request
 
 from cloud import queries
+from cloud import troubles as of_lanes
 from cloud.web import show
 from cloud.web.service import Service
 
@@ -23,6 +24,8 @@ _HEADERS = {
 
 def blueprint(service: Service) -> Blueprint:
     pages = Blueprint("pages", __name__, static_folder="static", static_url_path="/static", template_folder="templates")
+    for name in ("troubles", "worst", "standing", "lasting", "plain"):
+        pages.add_app_template_filter(getattr(of_lanes, name), name)
     for name in ("money", "total", "quantity", "rate", "local", "offset", "ago", "decimal"):
         pages.add_app_template_filter(getattr(show, name), name)
 

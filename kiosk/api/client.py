@@ -94,18 +94,17 @@ class LaneClient:
 
     async def watch(self) -> AsyncGenerator[JournalHead, None]:
         """The head now and after each append, until the lane goes: then LaneGone."""
-        heads = self._journal.Watch()
-        try:
-            while True:
-                try:
-                    head: JournalHead = (await anext(heads))["head"]
-                except StopAsyncIteration:
-                    raise LaneGone("the lane ended the watch") from None
-                except Exception as error:
-                    raise _translated(error) from error
+        async with contextlib.aclosing(_replies(self._journal.Watch())) as replies:
+            async for reply in replies:
+                head: JournalHead = reply["head"]
                 yield head
-        finally:
-            await heads.aclose()
+
+    async def watch_status(self) -> AsyncGenerator[LaneStatus, None]:
+        """The status now and after each change, until the lane goes: then LaneGone."""
+        async with contextlib.aclosing(_replies(self._lane.WatchStatus())) as replies:
+            async for reply in replies:
+                status: LaneStatus = reply["status"]
+                yield status
 
     async def read(self, *, ep: int, after_seq: int, max_records: int, max_bytes: int) -> Segment:
         call = self._journal.Read(ep=ep, after_seq=after_seq, max_records=max_records, max_bytes=max_bytes)
@@ -135,6 +134,21 @@ class LaneClient:
 
     async def settings_ready(self, *, version: str) -> None:
         await _answer(self._lane.SettingsReady(version=version))
+
+
+async def _replies(stream: AsyncGenerator[dict[str, Any], None]) -> AsyncGenerator[dict[str, Any], None]:
+    """The parameters of each reply of a stream."""
+    try:
+        while True:
+            try:
+                reply = await anext(stream)
+            except StopAsyncIteration:
+                raise LaneGone("the lane ended the watch") from None
+            except Exception as error:
+                raise _translated(error) from error
+            yield reply
+    finally:
+        await stream.aclose()
 
 
 async def _answer(call: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:

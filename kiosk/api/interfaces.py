@@ -66,15 +66,37 @@ class Segment:
 
 
 @dataclass(frozen=True)
+class DeviceState:
+    """A device in the lane's eyes. `condition`, `reason` and `warnings` are the words of `kassa.hal.Devices`."""
+
+    name: str
+    condition: str
+    reason: str
+    warnings: list[str]
+
+
+@dataclass(frozen=True)
 class LaneStatus:
     """`screen` is the name of what the customer sees. `open_sale` is true from the first scan to the close.
-    `catalogue` and `settings` are the versions that the lane goes by, empty for none."""
+
+    `catalogue` and `settings` are the versions that the lane goes by, empty for none.
+    `hal`: the hardware daemon answers. `journal`: empty while it takes records, else why it does not. `backlog`:
+    records that are not counter-signed yet, `backlog_s`: seconds since the oldest of them was made. `disk_free_bytes`:
+    where the journal is. `clock`: `synced`, `unsynced`, or `floor` when it is certainly wrong.
+    """
 
     screen: str
     open_sale: bool
     catalogue: str
     products: int
     software: str
+    hal: bool
+    devices: list[DeviceState]
+    journal: str
+    backlog: int
+    backlog_s: int
+    disk_free_bytes: int
+    clock: str
     upload: str = ""
     """Why the backend takes no records; empty while it does."""
     settings: str = ""
@@ -136,6 +158,14 @@ class Lane(VarlinkInterface, name="kassa.lane.Lane"):
     async def Status(self) -> LaneStatus:
         """What the lane does now."""
         raise NotImplementedError
+
+    @varlinkmethod(return_parameter="status", delay_generator=False)
+    async def WatchStatus(self) -> AsyncIterator[LaneStatus]:
+        """What the lane does now, and again when it changes (several changes may share one reply). Figures that move
+        all the time are as they are at the moment of a reply, and cause none."""
+        nothing: tuple[LaneStatus, ...] = ()
+        for status in nothing:
+            yield status
 
     @varlinkmethod
     async def CatalogueReady(self, *, version: str) -> None:

@@ -87,12 +87,13 @@ def go_on(state: State) -> Step:
     keep, then the fiscal port if all is paid, else the choice of how to pay the rest."""
     sale = state.sale
     assert sale is not None
+    ending = state.payment.ending if state.payment is not None else ""
     doubt = next((t for t in sale.tenders if t.state in ("unknown", "manual")), None)
     if doubt is not None:
-        payment = Payment(doubt.tender_id, "manual" if doubt.state == "manual" else "unknown", staff=True)
+        phase: Phase = "manual" if doubt.state == "manual" else "unknown"
+        payment = Payment(doubt.tender_id, phase, staff=True, ending=ending)
         after = replace(state, sale=replace(sale, state="paying"), payment=payment, stage="paying", prompt=None)
         return Step(after, (query(after, doubt),))
-    ending = state.payment.ending if state.payment is not None else ""
     due = due_minor(sale)
     back = last_paid(sale) if ending or due < 0 else None
     if back is not None:

@@ -10,7 +10,7 @@ from kiosk.core import effects as do
 from kiosk.core import events as on
 from kiosk.core.basket import has_room, make_line, standing, with_lines
 from kiosk.core.scanning import open_sale
-from kiosk.core.state import Attendant, AttendantMenu, PinAsked, ResolveAsked, State, VoidAsked, Waiting
+from kiosk.core.state import Attendant, AttendantMenu, DayShown, PinAsked, ResolveAsked, State, VoidAsked, Waiting
 from kiosk.core.steps import Step, stay
 from kiosk.core.tenders import paid_minor
 from kiosk.records.sale import Line
@@ -22,7 +22,7 @@ AWAY_S = 60
 """An attendant who does nothing for so long has left."""
 PIN_S = 30
 """A PIN that nobody enters is not asked for any longer."""
-THEIRS = (AttendantMenu, ResolveAsked, VoidAsked)
+THEIRS = (AttendantMenu, ResolveAsked, VoidAsked, DayShown)
 """Prompts that go when the attendant goes."""
 
 

@@ -6,7 +6,7 @@ gives the same sale whatever the devices do meanwhile; `durable_part` is what mu
 
 from msgspec.structs import replace
 
-from kiosk.core import attendance, closing, doubt, payment, reversal, scanning, suspend
+from kiosk.core import attendance, closing, day, doubt, payment, reversal, scanning, suspend
 from kiosk.core import effects as do
 from kiosk.core import events as on
 from kiosk.core.attempt import last_paid
@@ -50,6 +50,9 @@ _SIGNS_OF_LIFE = (
     on.SaleSuspended,
     on.SaleRecalled,
     on.FoundNotPossible,
+    on.DayLooked,
+    on.DayRead,
+    on.DayClosed,
 )
 UNCLEAR_S = 60
 """How long the customer stands before an unclear payment until staff are called, whatever the reason."""
@@ -59,6 +62,7 @@ def step(state: State, event: on.Any) -> Step:
     """What the event makes of the state, and what is to be done. Unknown places for an event change nothing."""
     taken = _dispatch(_answered(state, event), event)
     after = _not_asked_in_vain(taken.state)
+    after = day.followed(state, event, after, closing.sealed(state, event, after))
     gone = attendance.leave(after) if state.sale is not None and after.sale is None else ()
     return Step(after, (*taken.effects, *gone, *_timers(state, event, after)))
 
@@ -80,6 +84,8 @@ def is_recorded(before: State, event: on.Any, taken: Step) -> bool:
         return False
     if isinstance(event, on.Restarted):
         return True
+    if isinstance(event, on.SettingsAdopted | on.DayRead):
+        return before != taken.state
     if isinstance(event, on.RestrictionChecked) and attendance.may(before, "approve"):  # also when it was refused
         return True
     if durable_part(before) != durable_part(taken.state):
@@ -155,6 +161,12 @@ def _dispatch(state: State, event: on.Any) -> Step:
             return suspend.suspended(state, event)
         case on.SaleRecalled():
             return suspend.recalled(state, event)
+        case on.DayOpened():
+            return day.opened(state, event)
+        case on.DayRead():
+            return day.read(state, event)
+        case on.DayClosed():
+            return day.closed(state, event)
         case on.SettingsAdopted(version, sequence):
             newer = sequence > state.settings.sequence
             return Step(replace(state, settings=Adopted(version, sequence))) if newer else stay(state)
@@ -199,6 +211,8 @@ def _passing(state: State, event: on.Passing | on.LanguageChosen) -> Step:
             return attendance.badge_shown(state, event)
         case on.MenuTouched():
             return attendance.menu(state)
+        case on.DayLooked():
+            return day.looked(state)
         case on.FoundNotPossible(why):
             return Step(replace(state, prompt=NotPossible(why)))
         case on.PromptClosed():

@@ -117,11 +117,18 @@ def late(state: State, event: on.PaymentApproved) -> Step:
     )
     if tender.state in ("reversal_intent", "manual"):
         return Step(with_tender(state, replace(tender, evidence=told)), (do.CallStaff("payment_late_approval"),))
-    if state.payment is None and state.sale is not None:
+    if _is_free(state) and state.sale is not None:
+        ending = state.payment.ending if state.payment is not None else ""
         sale = replace(state.sale, state="paying")
-        payment = Payment(tender.tender_id, "unknown", staff=True)
+        payment = Payment(tender.tender_id, "unknown", staff=True, ending=ending)
         state = replace(state, sale=sale, payment=payment, stage="paying", prompt=None)
     return leave(state, tender, told)
+
+
+def _is_free(state: State) -> bool:
+    """Whether no tender is under way: also while a sale whose parts are all given back waits for its last record."""
+    tender = under_way(state)
+    return tender is None or (tender.state == "reversed" and state.payment is not None and bool(state.payment.ending))
 
 
 def left_to_staff(state: State, event: on.PaymentLeftToStaff) -> Step:
@@ -166,7 +173,7 @@ def resolved(state: State, event: on.PaymentResolved) -> Step:
         resolved_by=event.attendant_id,
     )
     after = replace(with_tender(state, tender), prompt=None)
-    if event.charged and state.payment.ending:  # it could not be given back: the sale is not given up after all
+    if event.charged and is_reversal(tender):  # it could not be given back: the sale is not given up after all
         after = replace(after, payment=replace(state.payment, ending=""))
     step = go_on(after)
     return Step(step.state, (do.StopTimer("query"), *step.effects, *leave_lane(step.state)))

@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from kiosk.core.report import Report
 from kiosk.core.state import Catalogue, DeviceHealth, DeviceName, Ending, Shop, TimerName
 from kiosk.records.sale import CardReferences, Evidence, Fiscal, Product, RestrictionCheck
 
@@ -282,6 +283,30 @@ class SaleRecalled(Event, frozen=True, tag="sale.recalled"):
     wall_ms: int
 
 
+class DayOpened(Event, frozen=True, tag="day.open"):
+    """A business day begins with its first sale. `date`: the local one, YYYY-MM-DD."""
+
+    date: str
+    wall_ms: int
+
+
+class DayRead(Event, frozen=True, tag="day.read"):
+    """An X report was printed."""
+
+    report: Report
+    document: str
+    job_id: str
+
+
+class DayClosed(Event, frozen=True, tag="day.close"):
+    """The Z report. `by_clock`: at the configured time; else an attendant did it. `job_id` empty: not printed."""
+
+    report: Report
+    document: str
+    job_id: str
+    by_clock: bool
+
+
 class SettingsAdopted(Event, frozen=True, tag="settings.adopted"):
     """A newer version of the shop's signed settings holds from here on."""
 
@@ -351,6 +376,10 @@ class FoundNotPossible(Event, frozen=True, tag="found_not_possible"):
     """Suspending or recalling was asked for, and cannot be done; `why` is one of its words."""
 
     why: str
+
+
+class DayLooked(Event, frozen=True, tag="day_looked"):
+    """The attendant wants to see the day's totals."""
 
 
 class PromptClosed(Event, frozen=True, tag="prompt_closed"):
@@ -438,6 +467,9 @@ Durable = (
     | LineVoided
     | SaleSuspended
     | SaleRecalled
+    | DayOpened
+    | DayRead
+    | DayClosed
     | SettingsAdopted
     | Restarted
 )
@@ -453,6 +485,7 @@ Passing = (
     | BadgeShown
     | MenuTouched
     | FoundNotPossible
+    | DayLooked
     | PromptClosed
     | ContrastChosen
     | UnknownScanned
@@ -466,5 +499,5 @@ Passing = (
 )
 Any = Durable | Passing
 
-AT_REST = ("sale.finished", "sale.cancelled", "sale.abandoned")
+AT_REST = ("sale.finished", "sale.cancelled", "sale.abandoned", "day.close")
 """Record types after which no sale is open: a restart replays what came after the last of them."""

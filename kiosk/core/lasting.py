@@ -4,6 +4,7 @@ knows it without reading the journal any further back."""
 import msgspec
 from msgspec.structs import replace
 
+from kiosk.core.report import Report
 from kiosk.core.state import Adopted, Attendant, State
 
 
@@ -14,6 +15,9 @@ class Lasting(msgspec.Struct, frozen=True, omit_defaults=True):
     settings: Adopted = Adopted()
     refusals: tuple[int, ...] = ()
     recalled: tuple[str, ...] = ()
+    day: Report | None = None
+    z_no: int = 0
+    grand_total_minor: int = 0
 
 
 def lasting(state: State) -> Lasting:

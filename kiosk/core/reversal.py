@@ -49,7 +49,10 @@ def resume(state: State, tender: Tender, *, restarted: bool) -> Step:
         return Step(state, (do.LeaveToStaff(tender.tender_id, tender.evidence),))
     if tender.state == "reversal_intent":
         return Step(state, (reverse(state, tender),))
-    return go_on(state)
+    # Nothing more than to ask once more for what was asked: this must not change what the journal does not hold.
+    if tender.state == "approved":
+        return Step(state, (do.IntendReversal(tender.tender_id, state.payment.ending),))
+    return Step(state, (do.GiveUp(cancelled=state.payment.ending == "cancelled"),))
 
 
 def reverse(state: State, tender: Tender) -> do.Reverse:

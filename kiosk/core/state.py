@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from kiosk.core.report import Report
 from kiosk.records.sale import Currency, Product, Sale
 
 DeviceName = Literal["scanner", "printer", "terminal"]
@@ -226,6 +227,14 @@ class Recalled(Base, frozen=True, tag="recalled"):
     missing: int
 
 
+class DayShown(Base, frozen=True, tag="day_shown"):
+    """The day's totals for the attendant: X while it goes on, Z when it was closed."""
+
+    report: Report
+    kind: Literal["X", "Z"]
+    printed: bool = False
+
+
 Prompt = (
     ItemNotFound
     | Refused
@@ -241,6 +250,7 @@ Prompt = (
     | VoidAsked
     | NotPossible
     | Recalled
+    | DayShown
 )
 
 
@@ -264,6 +274,12 @@ class State(Base, frozen=True):
     """When wrong PINs were given, UTC milliseconds, the last few."""
     waiting: tuple[Waiting, ...] = ()
     """Restricted items that staff must look at; known anew after a restart, when the customer scans them again."""
+    day: Report | None = None
+    """The open business day with its totals so far; None: the next sale opens one."""
+    z_no: int = 0
+    """Number of the last day that was closed."""
+    grand_total_minor: int = 0
+    """Turnover of all closed days."""
     recalled: tuple[str, ...] = ()
     """Of which suspended sales this lane has taken up, the beginnings of their ids, the last few."""
     slip: str = ""

@@ -66,6 +66,15 @@ CREATE TRIGGER IF NOT EXISTS landmarks_once BEFORE INSERT ON landmarks
   BEGIN SELECT RAISE(ABORT, 'landmarks are never changed'); END;
 """
 
+# The last counter-signature of each day, so that a day can be proved without the days after it.
+_COUNTERSIGNATURES = """
+CREATE TABLE IF NOT EXISTS countersignatures (place INTEGER PRIMARY KEY, acknowledgement TEXT NOT NULL) STRICT;
+CREATE TRIGGER IF NOT EXISTS countersignatures_no_update BEFORE UPDATE ON countersignatures
+  BEGIN SELECT RAISE(ABORT, 'counter-signatures are never changed'); END;
+CREATE TRIGGER IF NOT EXISTS countersignatures_no_delete BEFORE DELETE ON countersignatures
+  BEGIN SELECT RAISE(ABORT, 'counter-signatures are never deleted'); END;
+"""
+
 Row = tuple[int, bytes, bytes]
 """seq, exact bytes, signature"""
 
@@ -175,7 +184,9 @@ class Database:
             execute(_LANDMARKS)
             if begins:
                 self.add_certificate(ep, certificate)
-            execute("INSERT INTO landmarks VALUES (?, ?, ?)", (place(ep, seq), typ, certificate))
+            execute(
+                "INSERT INTO landmarks (place, typ, certificate) VALUES (?, ?, ?)", (place(ep, seq), typ, certificate)
+            )
             self.insert(ep, seq, data, signature)
             execute("COMMIT")
         except apsw.Error:
@@ -222,7 +233,7 @@ class Database:
         return self._texts("SELECT ep, CAST(certificate AS BLOB) FROM certificates ORDER BY ep")
 
     def add_certificate(self, ep: int, certificate: str) -> None:
-        self._connection.execute("INSERT INTO certificates VALUES (?, ?)", (ep, certificate))
+        self._connection.execute("INSERT INTO certificates (ep, certificate) VALUES (?, ?)", (ep, certificate))
 
     def acknowledgements(self) -> dict[int, bytes]:
         return self._texts("SELECT ep, CAST(acknowledgement AS BLOB) FROM acknowledgements ORDER BY ep")
@@ -230,14 +241,18 @@ class Database:
     def _texts(self, query: str) -> dict[int, bytes]:
         return {int(ep): _bytes(text) for ep, text in self._connection.execute(query)}
 
-    def put_acknowledgement(self, ep: int, hwm: int, text: str) -> None:
-        """Durable on return. The trigger refuses to go back."""
+    def put_acknowledgement(self, ep: int, hwm: int, text: str, of_last_day: tuple[int, str] | None = None) -> None:
+        """Durable on return. The trigger refuses to go back. `of_last_day`: the one before, to be kept for good."""
         execute = self._connection.execute
         execute("BEGIN IMMEDIATE")
         try:
+            if of_last_day is not None:
+                execute(_COUNTERSIGNATURES)
+                kept = "INSERT OR IGNORE INTO countersignatures (place, acknowledgement) VALUES (?, ?)"
+                execute(kept, (place(ep, of_last_day[0]), of_last_day[1]))
             execute("UPDATE acknowledgements SET hwm = ?, acknowledgement = ? WHERE ep = ?", (hwm, text, ep))
             if self._connection.changes() == 0:
-                execute("INSERT INTO acknowledgements VALUES (?, ?, ?)", (ep, hwm, text))
+                execute("INSERT INTO acknowledgements (ep, hwm, acknowledgement) VALUES (?, ?, ?)", (ep, hwm, text))
             execute("COMMIT")
         except apsw.Error:
             if self._connection.in_transaction:

@@ -33,7 +33,8 @@ _lines = msgspec.json.Encoder()
 
 
 class Segment(msgspec.Struct, frozen=True):
-    """`prev`: the hash before its first record. `bday`: the business day of its records."""
+    """`prev`: the hash before its first record. `bday`: the business day of its records. `acknowledgement`: the
+    counter-signature over the highest of its records that there is one for."""
 
     file: str
     ep: int
@@ -42,6 +43,7 @@ class Segment(msgspec.Struct, frozen=True):
     bday: str
     prev: str
     sha256: str
+    acknowledgement: Acknowledgement | None = None
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -109,14 +111,17 @@ class _Writer:
         count = entry.seq - self.first.seq
         return entry.ep == self.last.ep and bday == self.bday and count < _MAX_SEGMENT_RECORDS
 
-    def finish(self) -> Segment:
+    def finish(self, countersigned: Mapping[tuple[int, int], Acknowledgement]) -> Segment:
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
         name = f"segment-{self.first.ep}-{self.first.seq}-{self.last.seq}.ndjson"
         self._part.rename(self._folder / name)
         digest = self._digest.hexdigest()
-        return Segment(name, self.first.ep, self.first.seq, self.last.seq, self.bday, self.prev, digest)
+        ep, first, last = self.first.ep, self.first.seq, self.last.seq
+        held = [seq for of, seq in countersigned if of == ep and first <= seq <= last]
+        ack = countersigned[ep, max(held)] if held else None
+        return Segment(name, ep, first, last, self.bday, self.prev, digest, ack)
 
     def drop(self) -> None:
         self._file.close()
@@ -132,6 +137,7 @@ def write(
     day: str = "",
     notes: Iterable[Entry] = (),
     named_keys: Mapping[tuple[int, int], KeyCertificate] | None = None,
+    countersigned: Mapping[tuple[int, int], Acknowledgement] | None = None,
     progress: Callable[[int], None] = lambda count: None,
 ) -> Manifest:
     """Write segments and, last of all, the manifest into an empty or new folder. Raises OSError, BrokenOff,
@@ -140,6 +146,7 @@ def write(
     if any(folder.iterdir()):
         raise Unreadable(f"{folder} is not empty: name a new folder")
     segments: list[Segment] = []
+    countersigned = countersigned or {}
     writer: _Writer | None = None
     notes = list(notes)
     damaged = ranges(notes)
@@ -151,7 +158,7 @@ def write(
                 header = _header(entry)
                 bday, prev = header.bday, header.prev
             if writer is not None and not writer.fits(entry, bday):
-                segments.append(writer.finish())
+                segments.append(writer.finish(countersigned))
                 writer = None
             if not day or bday == day:
                 writer = writer or _Writer(folder, entry, bday, prev)
@@ -159,7 +166,7 @@ def write(
             if count % 500 == 0:
                 progress(count)
         if writer is not None:
-            segments.append(writer.finish())
+            segments.append(writer.finish(countersigned))
             writer = None
     finally:
         if writer is not None:
@@ -219,6 +226,24 @@ def read_manifest(folder: Path) -> Manifest:
         if not re.fullmatch(r"segment-\d+-\d+-\d+\.ndjson", segment.file):
             raise Unreadable(f"{path} names a segment {segment.file!r}; segment-EPOCH-FIRST-LAST.ndjson is allowed")
     return manifest
+
+
+def alone(manifest: Manifest, name: str) -> Manifest:
+    """The manifest as if this segment were all. Raises Unreadable."""
+    segments = [segment for segment in manifest.segments if segment.file == name]
+    if not segments:
+        raise Unreadable(f"{MANIFEST} names no segment {name!r}")
+    [segment] = segments
+    certificates = [certificate for certificate in manifest.certificates if certificate.ep == segment.ep]
+    return msgspec.structs.replace(manifest, day=segment.bday, segments=segments, certificates=certificates)
+
+
+def countersigned(manifest: Manifest) -> dict[tuple[int, int], Acknowledgement]:
+    return {
+        (segment.ep, segment.acknowledgement.hwm): segment.acknowledgement
+        for segment in manifest.segments
+        if segment.acknowledgement is not None
+    }
 
 
 def starts(manifest: Manifest) -> dict[int, Head]:

@@ -1,7 +1,8 @@
 """kassa-journal: look at a journal, verify it, carry it out. Needs the file and public keys, nothing else."""
 
+import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +18,10 @@ from rich.table import Table
 from rich.text import Text
 from typer.exceptions import TyperException
 
+from kiosk.journal import days_cli
 from kiosk.journal import export as exporting
 from kiosk.journal import replay_cli as replaying
+from kiosk.journal.replay import Range
 from kiosk.journal.source import BrokenOff, Source, Unreadable
 from kiosk.journal.stepping import Candidates
 from kiosk.journal.verify import Bad, Entry, Keys, Report, verify
@@ -47,7 +50,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-File = Annotated[Path, typer.Argument(help="journal.db, or a folder made by `kassa-journal export`")]
+File = Annotated[Path, typer.Argument(help="journal.db, or a folder or a segment of `kassa-journal export`")]
 JournalFile = Annotated[Path, typer.Argument(help="journal.db")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON lines instead of text")]
 KeyFolder = Annotated[Path | None, typer.Option("--keys", help="folder with enrolment.json and identity.pub")]
@@ -129,25 +132,27 @@ def verify_command(
 
 
 def _verify(file: Path, keys: Keys) -> Report:
-    if file.is_dir():
-        manifest = exporting.read_manifest(file)
+    if file.is_dir() or file.suffix == ".ndjson":
+        manifest = exporting.read_manifest(file if file.is_dir() else file.parent)
+        if not file.is_dir():
+            file, manifest = file.parent, exporting.alone(manifest, file.name)
         certificates = {certificate.ep: certificate for certificate in manifest.certificates}
         acknowledgements = {} if manifest.day else manifest.acknowledgements
         count = sum(segment.last_seq - segment.first_seq + 1 for segment in manifest.segments)
         entries, starts = exporting.entries(file, manifest), exporting.starts(manifest)
         notes, named = exporting.candidates(manifest), exporting.named(manifest)
-        return _run(entries, certificates, acknowledgements, keys, starts, count, lambda: notes, named)
+        acks = (acknowledgements, exporting.countersigned(manifest))
+        return _run(entries, certificates, acks, keys, starts, count, lambda: notes, named)
     with Source(file) as source:
         notes_of, named = source.candidates, source.named_keys()
-        return _run(
-            source.entries(), source.certificates, source.acknowledgements, keys, {}, source.count, notes_of, named
-        )
+        acks = (source.acknowledgements, source.countersignatures())
+        return _run(source.entries(), source.certificates, acks, keys, {}, source.count, notes_of, named)
 
 
 def _run(
     entries: Iterator[Entry],
     certificates: dict[int, KeyCertificate],
-    acknowledgements: dict[int, Acknowledgement],
+    acks: tuple[dict[int, Acknowledgement], dict[tuple[int, int], Acknowledgement]],
     keys: Keys,
     starts: dict[int, Head],
     count: int,
@@ -166,11 +171,12 @@ def _run(
         report = verify(
             until_broken(),
             certificates,
-            acknowledgements,
+            acks[0],
             keys,
             starts=starts,
             candidates=candidates,
             named=named,
+            countersigned=acks[1],
             progress=advance,
         )
     if broken and (report.bad is None or report.bad.kind == "cut_tail"):
@@ -223,6 +229,7 @@ def export(
                 day=day,
                 notes=source.candidates(),
                 named_keys=source.named_keys(),
+                countersigned=source.countersignatures(),
                 progress=advance,
             )
         except BrokenOff as error:
@@ -249,20 +256,45 @@ def replay_command(
     """Make every sale, receipt and print again and compare with what was sealed. Exit 1: something differs."""
     if catalogues is not None and not catalogues.is_dir():
         raise BadInput(f"--catalogues {catalogues} is no folder")
+    with _records(file) as (entries, gaps, count):
+        same = replaying.run(entries, gaps, count, catalogues, _progress, as_json=as_json)
+    if not same:
+        raise typer.Exit(1)
+
+
+@app.command()
+def day(
+    file: File,
+    date: Annotated[str, typer.Option("--day", help="only the business day of this date, YYYY-MM-DD")] = "",
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Add the business days up again and compare with the Z reports. Exit 1: one says otherwise, or there is none."""
+    if date and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", date, re.ASCII):
+        raise BadInput(f"--day {date[:40]!r}; allowed: a date such as 2026-11-27")
+    with _records(file) as (entries, _, _):
+        found, same = days_cli.run(entries, date, as_json=as_json)
+    if not found:
+        print("kassa-journal: no such business day in the file", file=sys.stderr)
+    if not found or not same:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _records(file: Path) -> Iterator[tuple[Iterable[Entry], list[Range], int]]:
+    """The records of a journal or of an export, its declared gaps, the number of records. BadInput where it breaks
+    off."""
     try:
         if file.is_dir():
             manifest = exporting.read_manifest(file)
             count = sum(segment.last_seq - segment.first_seq + 1 for segment in manifest.segments)
             gaps = exporting.ranges(exporting.candidates(manifest))
-            same = replaying.run(exporting.entries(file, manifest), gaps, count, catalogues, _progress, as_json=as_json)
+            yield exporting.entries(file, manifest), gaps, count
         else:
             with Source(file) as source:
-                gaps = exporting.ranges(source.candidates())
-                same = replaying.run(source.entries(), gaps, source.count, catalogues, _progress, as_json=as_json)
+                yield source.entries(), exporting.ranges(source.candidates()), source.count
     except BrokenOff as error:
         raise BadInput(f"{file}: epoch {error.bad.ep}, record {error.bad.seq}: {error.bad.why}") from None
-    if not same:
-        raise typer.Exit(1)
 
 
 def _keys(folder: Path | None, identity_key: Path | None, cosign_key: Path | None) -> Keys:

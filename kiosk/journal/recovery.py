@@ -53,6 +53,8 @@ class Departure:
 
     @property
     def skip(self) -> int:
+        if self.reason == "key":
+            return 0  # every record is there
         same = self.previous.ep == self.file.ep
         lost = max(self.previous.seq - (self.file.seq if same else 0), 0)
         return lost + NUMBERS_MARGIN

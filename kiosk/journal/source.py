@@ -145,6 +145,22 @@ class Source:
             return found  # where the pages do not hold together is said when the records are read
         return found
 
+    def countersignatures(self) -> dict[tuple[int, int], Acknowledgement]:
+        """The last of each day and of each epoch, by the record that it is over. Not verified."""
+        found: dict[tuple[int, int], Acknowledgement] = {}
+        with suppress(apsw.Error):
+            rows = self._connection.execute(
+                f"SELECT place, CAST(acknowledgement AS BLOB) FROM countersignatures WHERE length(acknowledgement) <= "
+                f"{_MAX_TEXT_BYTES} ORDER BY place LIMIT {_MAX_TEXTS}"
+            ).fetchall()
+            for at, text in rows:
+                place, data = database.split(int(str(at))), text if isinstance(text, bytes) else b""
+                try:
+                    found[place] = msgspec.json.decode(data, type=Acknowledgement)
+                except msgspec.MsgspecError as error:
+                    raise Unreadable(f"{self.path}: the counter-signature at {place} is unreadable: {error}") from None
+        return found | {(ep, ack.hwm): ack for ep, ack in self.acknowledgements.items()}
+
     def named_keys(self) -> dict[tuple[int, int], KeyCertificate]:
         """Certificates of later keys by the record that names them, for the case that it is damaged. Not verified."""
         found: dict[tuple[int, int], KeyCertificate] = {}

@@ -50,6 +50,13 @@ class Declared:
             self._gaps = self._read()
         return self._gaps.get((ep, seq))
 
+    def changes_before(self, ep: int, seq: int) -> list[tuple[int, KeyCertificate]]:
+        """The key changes that lie before the part of an epoch that is verified. Raises BadIdentity."""
+        found = [(at, certificate) for (of, at), certificate in sorted(self._beside.items()) if of == ep and at < seq]
+        for _, certificate in found:
+            check_certificate(certificate, self._identity_key)
+        return found
+
     def key_named_in(self, gap: Gap) -> tuple[int, KeyCertificate] | None:
         """A key change whose record lies in the gap but can be read, or is kept beside the journal."""
         inside = [(seq, named) for (ep, seq), named in self._named.items() if ep == gap.ep]

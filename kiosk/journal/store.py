@@ -28,7 +28,7 @@ from kiosk.journal.file import opened as opened_file
 from kiosk.journal.guard import check_identity, take_lock, translate
 from kiosk.journal.opening import Opened
 from kiosk.journal.reading import Batch, Reader
-from kiosk.journal.recovery import JournalKey, Recovery
+from kiosk.journal.recovery import Departure, JournalKey, Recovery, place
 from kiosk.journal.reserve import Reserve
 from kiosk.journal.stamp import Context, Stamp
 from kiosk.journal.survey import Keys
@@ -122,33 +122,36 @@ class Journal:
     def _begin(self, ep: int, key: JournalKey, opened: Opened) -> None:
         newest = max(self.landmarks.keys, default=0)
         if opened.departure is None and newest >= ep and self._recovery is not None:
-            ep, key = self._resumed(ep, key, newest, self._recovery)
+            found = self._resumed(ep, key, newest, self._recovery)
+            if found is None:
+                why = f"the key of epoch {newest} of the journal is not there"
+                opened.departure = Departure("key", why, place(self.head(newest)), place(self.head(newest)))
+            else:
+                ep, key = found
         certificate = key[1]
         known = self.landmarks.keys.get(ep)
-        if newest > ep and opened.departure is None:
+        if opened.departure is not None and self._recovery is not None:
+            lifecycle.depart(self, self._recovery, opened.departure)
+            lifecycle.declare(self, opened.damage)
+            return self._reopen()
+        if newest > ep:
             raise WrongJournal(f"the journal is at epoch {newest}; epoch {ep} is over")
         if known is not None and known.newest.key != certificate.key:
             raise WrongJournal(f"epoch {ep} of the journal was begun with another key")
-        if opened.departure is not None and self._recovery is not None:
-            lifecycle.depart(self, self._recovery, opened.departure)
-        else:
-            if known is None:
-                self._writer.database.add_certificate(ep, canonical(certificate).decode())
-            self.enter(ep, key)
+        if known is None:
+            self._writer.database.add_certificate(ep, canonical(certificate).decode())
+        self.enter(ep, key)
         lifecycle.declare(self, opened.damage)
         self._reopen()
 
-    def _resumed(self, ep: int, key: JournalKey, newest: int, recovery: Recovery) -> tuple[int, JournalKey]:
-        """The journal may have gone on by itself since the enrolment: to another epoch, or to another key."""
-        if newest > ep and newest not in self.landmarks.provisional:
-            return ep, key
+    def _resumed(self, ep: int, key: JournalKey, newest: int, recovery: Recovery) -> tuple[int, JournalKey] | None:
+        """The journal may have gone on by itself since the enrolment: to another epoch, or to another key. None when
+        that key is not there."""
         public = self.landmarks.keys[newest].newest.key
         if (newest, public) == (ep, key[1].key):
             return ep, key
         found = recovery.ring.find(newest, public)
-        if found is None:
-            raise WrongJournal(f"the key of epoch {newest} of the journal is not there: enrol the lane anew")
-        return newest, found
+        return None if found is None else (newest, found)
 
     def _reopen(self) -> None:
         if self._reader is not None:
@@ -336,12 +339,21 @@ class Journal:
             known = self._acknowledged.get(ep)
             if known is None or known.hwm < ack.hwm:
                 with suppress(apsw.ConstraintError):  # a damaged one stands there, and cannot be replaced
-                    self._writer.database.put_acknowledgement(ep, ack.hwm, canonical(ack).decode())
+                    self._writer.database.put_acknowledgement(
+                        ep, ack.hwm, canonical(ack).decode(), self._of_last_day(ep, known, found[0])
+                    )
                 self._acknowledged[ep] = ack
         except apsw.FullError:
             raise DiskFull("the disk is full; the acknowledgement was not kept") from None
         except apsw.Error as error:
             raise self._writer.fail(error) from None
+
+    def _of_last_day(self, ep: int, known: Acknowledgement | None, data: bytes) -> tuple[int, str] | None:
+        """The counter-signature before, if it is of another business day than the record that is acknowledged now."""
+        found = None if known is None else self.stored(ep, known.hwm)
+        if known is None or found is None or _bday(found[0]) == _bday(data):
+            return None
+        return known.hwm, canonical(known).decode()
 
     def _check(self, ep: int, ack: Acknowledgement) -> Ed25519PublicKey:
         """The key that has counter-signed. Raises Refused when it is not the backend's present one, nor changed from
@@ -375,6 +387,20 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class _Day(msgspec.Struct):
+    bday: str = ""
+
+
+_days = msgspec.json.Decoder(_Day)
+
+
+def _bday(data: bytes) -> str:
+    try:
+        return _days.decode(data).bday
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return ""
 
 
 def _decoded(ep: int, seq: int, data: bytes) -> Record:

@@ -96,10 +96,12 @@ class _Epoch:
         ack: Acknowledgement | None,
         start: Head,
         declared: Declared,
+        countersigned: Mapping[tuple[int, int], Acknowledgement],
     ) -> None:
         ep = certificate.ep
         self.report = EpochReport(ep, first_seq=start.seq + 1, last_seq=start.seq, hash=start.hash)
         self._head, self._ack, self._declared, self._gaps = start, ack, declared, report.gaps
+        self._cosign_key, self._countersigned = keys.cosign_key, countersigned
         self._identity_key = keys.identity_key
         self._range: Range | None = None
         try:
@@ -107,6 +109,8 @@ class _Epoch:
                 raise BadIdentity(f"the certificate is of device {certificate.dev!r}, expected {report.dev!r}")
             check_certificate(certificate, keys.identity_key)
             self._keys = JournalKeys(certificate)
+            for seq, following in declared.changes_before(ep, start.seq + 1):
+                self._keys.change(seq + 1, following)
         except BadIdentity as error:
             raise _Stop(Bad(ep, 0, "bad_certificate", str(error))) from None
         try:
@@ -145,6 +149,8 @@ class _Epoch:
         if self._ack is not None and self._ack.hwm == head.seq and self._ack.hash != head.hash:
             why = "the backend has counter-signed another record here: this one, or one before it, was rewritten"
             return self._bad(expected, "not_acknowledged", why)
+        if (ack := self._countersigned.get((head.ep, head.seq))) is not None:
+            self._check_countersignature(ack, head)
         if record.typ == KEY:
             self._change_key(record)
         elif record.typ == GAP:
@@ -153,6 +159,16 @@ class _Epoch:
         self.report.last_seq, self.report.hash = head.seq, head.hash
         self.report.records += 1
         return None
+
+    def _check_countersignature(self, ack: Acknowledgement, head: Head) -> None:
+        """One of those that are kept beside the last."""
+        try:
+            signed = check_acknowledgement(self._cosign_key, head.dev, head.ep, ack)
+        except BadIdentity as error:
+            raise _Stop(self._bad(head.seq, "bad_acknowledgement", str(error))) from None
+        if signed.hash != head.hash:
+            raise _Stop(self._bad(head.seq, "not_acknowledged", "the backend has counter-signed another record here"))
+        self.report.acknowledged_seq = max(self.report.acknowledged_seq, head.seq)
 
     def _change_key(self, record: Record) -> None:
         certificate = read_key(record)
@@ -224,6 +240,7 @@ def verify(
     starts: Mapping[int, Head] | None = None,
     candidates: Candidates = no_candidates,
     named: Mapping[tuple[int, int], KeyCertificate] | None = None,
+    countersigned: Mapping[tuple[int, int], Acknowledgement] | None = None,
     progress: Callable[[int], None] = lambda count: None,
 ) -> Report:
     """Verify records in file order. Stops at the first bad one and names it.
@@ -231,13 +248,15 @@ def verify(
     `starts`: where an export of single days begins instead of at the first record, by epoch; the records there are
     chained to each other, and each is signed. `candidates`: where gap records are found if one
     is needed; without, there are none. `named`: later journal keys by the record that names them, kept beside it.
-    `progress` is called with the count of records now and then.
+    `countersigned`: further acknowledgements, by epoch and record. `progress` is called with the count of records now
+    and then.
     """
     dev = keys.dev or next((certificate.dev for _, certificate in sorted(certificates.items())), "")
     report = Report(dev)
     try:
         declared = Declared(certificates, keys.identity_key, candidates, named or {})
-        _verify(entries, certificates, acknowledgements, keys, starts or {}, declared, report, progress)
+        acks = (acknowledgements, countersigned or {})
+        _verify(entries, certificates, acks, keys, starts or {}, declared, report, progress)
     except _Stop as stop:
         report.bad = stop.bad
     return report
@@ -246,13 +265,14 @@ def verify(
 def _verify(
     entries: Iterable[Entry],
     certificates: Mapping[int, KeyCertificate],
-    acknowledgements: Mapping[int, Acknowledgement],
+    acks: tuple[Mapping[int, Acknowledgement], Mapping[tuple[int, int], Acknowledgement]],
     keys: Keys,
     starts: Mapping[int, Head],
     declared: Declared,
     report: Report,
     progress: Callable[[int], None],
 ) -> None:
+    acknowledgements, countersigned = acks
     waiting = sorted({*certificates, *acknowledgements})
     current: _Epoch | None = None
 
@@ -260,7 +280,7 @@ def _verify(
         if ep not in certificates:
             raise _Stop(Bad(ep, 0, "no_certificate", "the certificate of this epoch's journal key is missing"))
         start = starts.get(ep, Head(report.dev, ep, 0, GENESIS))
-        epoch = _Epoch(keys, report, certificates[ep], acknowledgements.get(ep), start, declared)
+        epoch = _Epoch(keys, report, certificates[ep], acknowledgements.get(ep), start, declared, countersigned)
         report.epochs.append(epoch.report)
         return epoch
 

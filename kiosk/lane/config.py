@@ -57,6 +57,12 @@ class TimesSection(msgspec.Struct, forbid_unknown_fields=True):
     thanks_s: Annotated[int, msgspec.Meta(ge=3, le=120)] = 8
 
 
+class DaySection(msgspec.Struct, forbid_unknown_fields=True):
+    """`close_at`: the local time at which a lane at rest closes its business day by itself; empty: never."""
+
+    close_at: Annotated[str, msgspec.Meta(pattern="^(([01][0-9]|2[0-3]):[0-5][0-9])?$")] = ""
+
+
 class KioskConfig(msgspec.Struct, forbid_unknown_fields=True):
     """`window_file`: where the page's address with this boot's token goes, for the window's group (mode 0640).
     `lane_users`: who may use `lane_socket` besides the lane's own user and root."""
@@ -70,6 +76,7 @@ class KioskConfig(msgspec.Struct, forbid_unknown_fields=True):
     shop: ShopSection = msgspec.field(default_factory=ShopSection)
     devices: DevicesSection = msgspec.field(default_factory=DevicesSection)
     times: TimesSection = msgspec.field(default_factory=TimesSection)
+    day: DaySection = msgspec.field(default_factory=DaySection)
 
 
 def load(path: Path) -> KioskConfig:
@@ -88,6 +95,12 @@ def load(path: Path) -> KioskConfig:
     except ValueError as error:
         raise BadConfig(f"{path}: shop.in_store: {error}") from None
     return config
+
+
+def close_at_min(config: KioskConfig) -> int | None:
+    """Minutes after local midnight at which the day is closed by the clock; None: never."""
+    hours, _, minutes = config.day.close_at.partition(":")
+    return int(hours) * 60 + int(minutes) if hours else None
 
 
 def lane_uids(config: KioskConfig) -> frozenset[int]:

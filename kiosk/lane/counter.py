@@ -6,7 +6,7 @@ Neither a badge's text nor a PIN leaves this place: what goes on from here is an
 from kiosk.core import attendance
 from kiosk.core import events as on
 from kiosk.core.state import PinAsked, State, VoidAsked
-from kiosk.lane import port
+from kiosk.lane import days, port
 from kiosk.lane.stamp import LaneStamp, new_id
 from kiosk.records.sale import RestrictionCheck
 from kiosk.records.settings import BADGE_PREFIX, Settings, Staff, find_badge, pin_right
@@ -41,6 +41,10 @@ class Counter:
                 return self._decide(state, wait_id, outcome)
             case port.Void(line_id, reason):
                 return _void(state, line_id, reason)
+            case port.ReadDay(how):
+                return days.read(state, self._stamp, on_paper=how == "print")
+            case port.CloseDay():
+                return days.close(state, self._stamp, by_clock=False)
             case _:
                 return None
 

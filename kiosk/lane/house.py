@@ -18,7 +18,9 @@ from kiosk.journal.recovery import Recovery
 from kiosk.journal.stamp import Context
 from kiosk.journal.store import Journal
 from kiosk.lane import config as configuration
+from kiosk.lane import days
 from kiosk.lane.catalogue import Catalogue, file_name, newest
+from kiosk.lane.condition import Condition
 from kiosk.lane.fiscal import SCHEMES
 from kiosk.lane.hardware import Hardware
 from kiosk.lane.interpreter import Lane
@@ -27,15 +29,13 @@ from kiosk.lane.performing import Performing
 from kiosk.lane.printing import encode_receipt
 from kiosk.lane.restore import NotUnderstood, restored
 from kiosk.lane.server import SOFTWARE, Service
-from kiosk.lane.settings import newest as newest_settings
-from kiosk.lane.settings import read_version
+from kiosk.lane.settings import ShopSettings
 from kiosk.lane.stamp import LaneStamp
 from kiosk.lane.translate import Translate
 from kiosk.lane.upkeep import Upkeep
 from kiosk.records.catalogue import CatalogueError
 from kiosk.records.config import BadConfig, load_enrolment
 from kiosk.records.identity import Enrolment, public_key
-from kiosk.records.settings import Settings
 
 _log = logging.getLogger("kassa.lane.house")
 TEND_S = 20.0
@@ -73,15 +73,19 @@ class House:
         catalogue = self._first_catalogue(state.sale.catalogue_version if state.sale is not None else "")
         if catalogue is not None:
             state = replace(state, catalogue=CatalogueInfo(catalogue.version, catalogue.count))
-        self._release_key, self._shop_id = public_key(enrolled.release_key), enrolled.shop
         warm()
         self._waiting_version = ""
         self._translate = Translate(self._stamp, configuration.in_store(config), catalogue)
         self.lane = Lane(state, self.journal, self._translate, self._barred)
         self.lane.on_rest(self._adopt_waiting)
         self._upkeep = Upkeep(self.lane, self.journal)
-        self.lane.on_rest(self._take_settings)
-        self._translate.use(self._held_settings(state.settings.version))
+        self._settings = ShopSettings(
+            self.state_dir / "settings", public_key(enrolled.release_key), enrolled.shop, self.lane, self._translate.use
+        )
+        self._settings.hold(state.settings.version)
+        self.lane.on_rest(self._settings.take)
+        self.lane.opens_day = lambda: days.opened(self._stamp)
+        self._stamp.business_day = self._business_day
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run_loop, name="devices")
         self._service: Service | None = None
@@ -130,8 +134,9 @@ class House:
         )
         fiscal = SCHEMES[self.config.shop.fiscal_scheme]()
         performing = Performing(self._loop, self.lane, hardware, fiscal, self._stamp)
+        condition = Condition(self.journal, self._stamp, self.state_dir, SOFTWARE, lambda: self._upkeep.upload)
         self._service = Service(
-            self.lane, self.journal, self._upkeep, self._adopt, self._adopt_settings, self._lane_uids
+            self.lane, self.journal, self._upkeep, condition, self._adopt, self._settings.adopt, self._lane_uids
         )
         await self._service.start(self.config.lane_socket)
         self.lane.start(performing)
@@ -150,6 +155,22 @@ class House:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
 
+    def _tend(self) -> None:
+        """Now and then: what comes by the clock and not by an event."""
+        self.lane.post(self._settings.take)
+        self.lane.post(self._close_by_clock)
+        self._loop.call_later(TEND_S, self._tend)
+
+    def _business_day(self) -> str:
+        day = self.lane.snapshot().state.day
+        return day.date if day is not None else ""
+
+    def _close_by_clock(self) -> None:
+        """On the lane's thread."""
+        event = days.due(self.lane.snapshot().state, self._stamp, configuration.close_at_min(self.config))
+        if event is not None:
+            self.lane.post(event)
+
     def _restored(self, shop: Shop, enrolled: Enrolment) -> tuple[State, str]:
         """The state out of the journal, and why no sale may be begun; empty if one may."""
         series = (enrolled.shop, enrolled.reg, enrolled.mode)
@@ -162,42 +183,6 @@ class House:
             _log.error("out of service: %s", barred)
             state = replace(state, health=replace(state.health, journal=barred))
         return state, barred
-
-    def _tend(self) -> None:
-        """Now and then: what comes by the clock and not by an event."""
-        self.lane.post(self._take_settings)
-        self._loop.call_later(TEND_S, self._tend)
-
-    def _held_settings(self, version: str) -> Settings | None:
-        """The version that the journal says the lane goes by."""
-        try:
-            return self._version(version) if version else None
-        except ValueError as error:
-            _log.error("nobody can identify: %s", error)
-            return None
-
-    def _version(self, version: str) -> Settings:
-        return read_version(self.state_dir / "settings", version, self._release_key, self._shop_id)
-
-    def _newest_settings(self, floor: int) -> Settings | None:
-        folder = self.state_dir / "settings"
-        return newest_settings(folder, self._release_key, self._shop_id, floor, self._stamp.wall_ms())
-
-    def _adopt_settings(self, version: str) -> None:
-        """On the lane's thread. Raises ValueError for a version that does not verify."""
-        self._version(version)
-        self._take_settings()
-
-    def _take_settings(self) -> None:
-        """On the lane's thread: the newest version that holds by now, if nobody is in the middle of something."""
-        state = self.lane.snapshot().state
-        if state.sale is not None or state.attendant is not None or state.health.journal:
-            return
-        found = self._newest_settings(state.settings.sequence + 1)
-        if found is not None:
-            self._translate.use(found)
-            self.lane.post(on.SettingsAdopted(found.version, found.sequence))
-            _log.info("settings %s with %d staff", found.version, len(found.staff))
 
     def _first_catalogue(self, pinned: str) -> Catalogue | None:
         """An open sale goes on with the version it was begun with; else the newest that is valid."""

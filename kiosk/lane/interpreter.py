@@ -28,7 +28,15 @@ _log = logging.getLogger("kassa.lane")
 _CUSTOMER = Actor("customer")
 _SYSTEM = Actor("system")
 _BY_CUSTOMER = (on.ItemScanned, on.LanguageChosen, on.PayChosen, on.ReceiptChosen, on.CopyChosen, on.SaleCancelled)
-_BY_ATTENDANT = (on.AttendantIdentified, on.AttendantLeft, on.RestrictionChecked, on.LineVoided, on.PaymentResolved)
+_BY_ATTENDANT = (
+    on.AttendantIdentified,
+    on.AttendantLeft,
+    on.RestrictionChecked,
+    on.LineVoided,
+    on.PaymentResolved,
+    on.DayRead,
+    on.DayClosed,
+)
 _BY_ANYONE = (*_BY_CUSTOMER, on.SaleSuspended, on.SaleRecalled)
 IDLE_TEND_S = 5.0
 
@@ -56,9 +64,12 @@ class Lane:
         self._changed = threading.Condition()
         self._published = Published(1, state)
         self._listeners: list[Callable[[], None]] = []
+        self._watchers: list[Callable[[], None]] = []
         self._coming: list[Callable[[Published], None]] = []
         self._at_rest: list[Callable[[], None]] = []
         self._thread = threading.Thread(target=self._run, name="lane")
+        self.opens_day: Callable[[], on.DayOpened] | None = None
+        """Makes the event that opens a business day, before the first sale of it."""
 
     def start(self, performer: Performer) -> None:
         self._performer = performer
@@ -72,6 +83,10 @@ class Lane:
     def on_recorded(self, listener: Callable[[], None]) -> None:
         """Call `listener` after each record, on the lane's thread; it must not block."""
         self._listeners.append(listener)
+
+    def on_published(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after each new state, on the lane's thread; it must not block."""
+        self._watchers.append(listener)
 
     def on_coming(self, listener: Callable[[Published], None]) -> None:
         self._coming.append(listener)
@@ -137,6 +152,12 @@ class Lane:
 
     def _apply(self, state: State, event: on.Any, cause_mono_ns: int) -> None:
         taken = step(state, event)
+        if self.opens_day is not None and state.day is None and _begins(state, taken.state):
+            self._apply(state, self.opens_day(), 0)
+            state = self._published.state
+            if state.day is None:  # it could not be recorded, and so could no sale
+                return
+            taken = step(state, event)
         coming = None
         if taken.state != state:
             coming = Published(self._published.revision + 1, taken.state, cause_mono_ns)
@@ -180,6 +201,8 @@ class Lane:
         with self._changed:
             self._published = coming
             self._changed.notify_all()
+        for watcher in self._watchers:
+            watcher()
         if screen(before.state) != screen(coming.state):
             _log.info("screen %s", screen(coming.state))
 

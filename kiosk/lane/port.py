@@ -105,6 +105,16 @@ class Suspend(Wish, frozen=True, tag="suspend"):
     """Put the sale aside to a printed code: for an attendant, and for a customer who cannot pay here."""
 
 
+class ReadDay(Wish, frozen=True, tag="day"):
+    """The day's totals so far, on the screen or on paper as well; for an attendant."""
+
+    how: Literal["show", "print"]
+
+
+class CloseDay(Wish, frozen=True, tag="close_day"):
+    """Close the business day; for an attendant."""
+
+
 class ChooseReceipt(Wish, frozen=True, tag="receipt"):
     how: How
 
@@ -138,6 +148,8 @@ AnyWish = (
     | Decide
     | Void
     | Suspend
+    | ReadDay
+    | CloseDay
     | ChooseReceipt
     | PrintAgain
     | Finish

@@ -16,9 +16,9 @@ from hal.api.server import Server, listen
 from kiosk.api.interfaces import MAX_FRAME_BYTES, BadRequest, EpochHead, JournalHead, LaneStatus, Refused, Segment
 from kiosk.api.interfaces import Journal as JournalInterface
 from kiosk.api.interfaces import Lane as LaneInterface
-from kiosk.core.screen import screen
 from kiosk.journal.errors import JournalError
 from kiosk.journal.store import Journal
+from kiosk.lane.condition import Condition
 from kiosk.lane.interpreter import Lane
 from kiosk.lane.upkeep import Upkeep
 from kiosk.records.canonical import canonical
@@ -40,6 +40,7 @@ class Service:
         lane: Lane,
         journal: Journal,
         upkeep: Upkeep,
+        condition: Condition,
         adopt: Callable[[str], None],
         adopt_settings: Callable[[str], None],
         uids: frozenset[int],
@@ -47,14 +48,16 @@ class Service:
         self.lane = lane
         self.journal = journal
         self.upkeep = upkeep
+        self.condition = condition
         self.adopt = adopt
         self.adopt_settings = adopt_settings
         self._loop = asyncio.get_running_loop()
-        self._recorded = asyncio.Condition()
+        self._recorded, self._changed = asyncio.Condition(), asyncio.Condition()
         self._server = Server(self._admit, uids)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._gathering = False
-        lane.on_recorded(self._record_made)
+        self._gathering: set[asyncio.Condition] = set()
+        lane.on_recorded(lambda: self._happened(self._recorded))
+        lane.on_published(lambda: self._happened(self._changed))
 
     async def start(self, path: str) -> None:
         """Listen at the path. Raises SocketTaken."""
@@ -70,29 +73,37 @@ class Service:
         registry.register_interface(_Lane(self))
         return registry, lambda: None
 
-    def _record_made(self) -> None:
-        self._loop.call_soon_threadsafe(self._gather)
+    def _happened(self, what: asyncio.Condition) -> None:
+        self._loop.call_soon_threadsafe(self._gather, what)
 
-    def _gather(self) -> None:
-        """Several records share one notice, a moment later: what sync does with it must not compete with the screen
-        that the customer waits for."""
-        if not self._gathering:
-            self._gathering = True
-            self._loop.call_later(GATHER_S, self._wake)
+    def _gather(self, what: asyncio.Condition) -> None:
+        """Several records or changes share one notice, a moment later: what sync does with it must not compete with
+        the screen that the customer waits for."""
+        if what not in self._gathering:
+            self._gathering.add(what)
+            self._loop.call_later(GATHER_S, self._wake, what)
 
-    def _wake(self) -> None:
-        self._gathering = False
-        task = self._loop.create_task(self._notify())
+    def _wake(self, what: asyncio.Condition) -> None:
+        self._gathering.discard(what)
+        task = self._loop.create_task(_notify(what))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    async def _notify(self) -> None:
-        async with self._recorded:
-            self._recorded.notify_all()
 
     async def next_record(self, after: EpochHead) -> None:
         async with self._recorded:
             await self._recorded.wait_for(lambda: self.journal.head().hash != after.hash)
+
+    async def next_outline(self, after: LaneStatus) -> LaneStatus:
+        """The lane's outline as soon as it is another one."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self.outline() != after)
+        return self.outline()
+
+    def outline(self) -> LaneStatus:
+        return self.condition.outline(self.lane.snapshot().state)
+
+    async def status(self) -> LaneStatus:
+        return await asyncio.to_thread(self.condition.status, self.lane.snapshot().state)
 
     async def on_lane(self, work: Callable[[], T]) -> T:
         """Run `work` on the lane's thread and wait for it. Raises what it raises."""
@@ -114,6 +125,11 @@ class Service:
             acked_seq, acked_hash = (acked.hwm, acked.hash) if acked is not None else (0, "")
             epochs.append(EpochHead(ep, head.seq, head.hash, acked_seq, acked_hash))
         return JournalHead(self.journal.dev, epochs)
+
+
+async def _notify(what: asyncio.Condition) -> None:
+    async with what:
+        what.notify_all()
 
 
 class _Journal(JournalInterface):
@@ -191,16 +207,15 @@ class _Lane(LaneInterface):
     @varlinkmethod(return_parameter="status")
     async def Status(self) -> LaneStatus:
         """What the lane does now."""
-        state = self._service.lane.snapshot().state
-        return LaneStatus(
-            screen(state),
-            state.sale is not None,
-            state.catalogue.version,
-            state.catalogue.products,
-            SOFTWARE,
-            self._service.upkeep.upload,
-            state.settings.version,
-        )
+        return await self._service.status()
+
+    @varlinkmethod(return_parameter="status", delay_generator=False)
+    async def WatchStatus(self) -> AsyncIterator[LaneStatus]:
+        """What the lane does now, and again when it changes (several changes may share one reply)."""
+        outline = self._service.outline()
+        while True:
+            yield await self._service.status()
+            outline = await self._service.next_outline(outline)
 
     @varlinkmethod
     async def CatalogueReady(self, *, version: str) -> None:

@@ -12,6 +12,7 @@ it; what does are the times on receipts and the business day. So the clock is be
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -68,6 +69,8 @@ class LaneStamp:
         self._lock = threading.Lock()
         self._floor_ms = BUILT_MS
         self._last: _Reading | None = None
+        self.business_day: Callable[[], str] = lambda: ""
+        """The open business day's date; empty while none is open: then records are of the calendar's."""
 
     @property
     def inc(self) -> str:
@@ -90,7 +93,7 @@ class LaneStamp:
             wall_ms=reading.lane_ms,
             tzo=self.tzo_min(local),
             clk=reading.quality,
-            bday=local.strftime("%Y-%m-%d"),
+            bday=self.business_day() or local.strftime("%Y-%m-%d"),
         )
 
     def wall_ms(self) -> int:

@@ -39,7 +39,7 @@ _PAID = ("approved", "manual")
 
 _TITLES = {"return": N_("Return"), "void": N_("Void"), "no_sale": N_("No sale")}
 _MODES = {"training": N_("Training: not a receipt"), "test": N_("Test: not a receipt")}
-_TENDERS = {
+TENDERS = {
     "card": N_("Card"),
     "cash": N_("Cash"),
     "gift_card": N_("Gift card"),
@@ -152,7 +152,7 @@ def _tender(tender: Tender, sale: Sale, words: Translator) -> list[AnyBlock]:
     """A payment that stands. Declined and cancelled attempts are the journal's business, not the customer's."""
     if tender.state not in _PAID:
         return []
-    label = words.t(_TENDERS[tender.kind])
+    label = words.t(TENDERS[tender.kind])
     if tender.card is not None and tender.card.scheme:
         label = clean(tender.card.scheme)
     blocks: list[AnyBlock] = [Pair(label, _money(tender.authorised_minor, sale, words))]

@@ -246,7 +246,7 @@ def _card(card: Card, columns: int) -> list[Part]:
             parts += _pair(clean(pair.left), clean(pair.right), columns, pair.emphasis, pair.level)
     if not any(line.strip() for line in lines):
         return parts
-    # The terminal set these lines in columns of its own (ZVT: 40 or fewer): kept as they are and centred as a block.
+    # The terminal set these lines in columns of its own (40 or fewer): kept as they are and centred as a block.
     block = max(width(line) for line in lines)
     left = max(0, (columns - block) // 2)
     parts.append(Gap(4))

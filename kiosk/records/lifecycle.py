@@ -27,7 +27,7 @@ class EpochBegun(msgspec.Struct, frozen=True):
     """First record of an epoch that the lane began by itself. `previous`: where the epoch before it ended, as the head
     anchor or a counter-signature knows; `file`: where it ends in the file that was found. `skip`: by how much the sale
     and receipt numbers go on ahead, because records that used some may be lost. `reason`: `cut_tail`, `rewritten`,
-    `missing`, `file`, `fork`; `why` is for people. `aside`: the name that the damaged file was given."""
+    `missing`, `file`, `fork`, `key`; `why` is for people. `aside`: the name that the damaged file was given."""
 
     provisional: bool
     reason: str

@@ -9,8 +9,10 @@ from kiosk.records.segment import SignedSegment
 
 @dataclass(frozen=True)
 class Capabilities:
-    """`ordered`: batches arrive in the order they are sent. `conditional`: a batch is taken only in its place.
-    `deduplicating`: a batch sent again does no harm. `countersigns`: answers prove what is held."""
+    """Of the transport alone, whatever stands behind it. `ordered`: batches arrive in the order they are sent.
+    `conditional`: a batch is taken only in its place. `deduplicating`: a batch sent again is not taken twice.
+    `countersigns`: who takes a batch is who counter-signs it. Where that is false, the counter-signature comes from the
+    cloud behind the broker, and what the broker itself acknowledges counts for nothing."""
 
     ordered: bool
     conditional: bool
@@ -93,9 +95,14 @@ Answer = Accepted | Gap | Fork | Stale | Denied | Rejected | TooLarge | Busy | U
 
 
 class Backend(Protocol):
-    """One batch at a time. `send` blocks, bounded by its own timeouts, and never raises for what a network does."""
+    """One batch at a time. `send` blocks, bounded by its own timeouts, and never raises for what a network does.
+    `status` carries what the operator sees of the lane; it may be lost, and raises `Failed` when that is known."""
 
     @property
     def capabilities(self) -> Capabilities: ...
 
     def send(self, segment: SignedSegment) -> Answer: ...
+
+    def status(self, body: bytes) -> None: ...
+
+    def close(self) -> None: ...

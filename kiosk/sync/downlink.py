@@ -12,7 +12,8 @@ import structlog
 from kiosk.api.client import LaneClient, LaneGone, LaneRefused
 from kiosk.records.catalogue import CatalogueError
 from kiosk.records.identity import Enrolment
-from kiosk.sync.http import Failed, HttpBackend
+from kiosk.sync.http import HttpBackend
+from kiosk.sync.meaning import Failed
 from kiosk.sync.products import Build, Catalogues
 from kiosk.sync.settings import ShopSettings
 from kiosk.sync.threads import in_thread

@@ -3,6 +3,7 @@
 Every answer is bounded in size and in time; redirects are not followed; TLS is verified; the token goes nowhere else.
 """
 
+import ssl
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -14,20 +15,8 @@ from kiosk.records.identity import Acknowledgement, Enrolment
 from kiosk.records.manifest import Manifest
 from kiosk.records.segment import CONTENT_TYPE, SignedSegment, frame
 from kiosk.records.settings import MAX_DOCUMENT_BYTES, SignedSettings
-from kiosk.sync.backend import (
-    Accepted,
-    Answer,
-    Busy,
-    Capabilities,
-    Denied,
-    Fork,
-    Gap,
-    Rejected,
-    Stale,
-    Strange,
-    TooLarge,
-    Unreachable,
-)
+from kiosk.sync.backend import Answer, Busy, Capabilities, Strange, Unreachable
+from kiosk.sync.meaning import Failed, meaning, printable
 
 MAX_ANSWER_BYTES = 64 * 1024
 CONNECT_TIMEOUT_S = 5.0
@@ -38,82 +27,36 @@ _CHUNK_BYTES = 64 * 1024
 T = TypeVar("T")
 
 
-class Failed(Exception):
-    """A request without a usable answer. `status` is 0 when there was none at all."""
-
-    def __init__(self, message: str, status: int = 0) -> None:
-        super().__init__(message)
-        self.status = status
-
-
 class _Error(msgspec.Struct, frozen=True):
     error: str
     message: str = ""
 
 
-class HttpBackend:
-    """Adapter for `/v1` of the reference backend. Blocks; one call at a time per thread. Close it at the end."""
+class HttpLine:
+    """Bounded requests to one base address. `headers` go with each of them. Close it at the end."""
 
-    capabilities = Capabilities(ordered=True, conditional=True, deduplicating=True, countersigns=True)
-
-    def __init__(self, enrolment: Enrolment, *, read_timeout_s: float = READ_TIMEOUT_S) -> None:
-        self._base = f"{enrolment.backend}/v1"
-        self._dev, self._ep, self._shop = enrolment.dev, enrolment.ep, enrolment.shop
-        self._headers = {"Authorization": f"Bearer {enrolment.device_token}", "User-Agent": "kassa-sync"}
+    def __init__(
+        self,
+        base: str,
+        headers: dict[str, str],
+        *,
+        read_timeout_s: float = READ_TIMEOUT_S,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._base = base
+        self._headers = {"User-Agent": "kassa-sync"} | headers
         self._pool = urllib3.PoolManager(
             retries=False,
             timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=read_timeout_s),
             cert_reqs="CERT_REQUIRED",
+            ssl_context=ssl_context,
             maxsize=3,
         )
 
     def close(self) -> None:
         self._pool.clear()
 
-    def send(self, segment: SignedSegment) -> Answer:
-        try:
-            status, body, headers = self._call(
-                "POST",
-                f"/journal/{self._dev}/{segment.header.ep or self._ep}",
-                frame(segment),
-                {"Content-Type": CONTENT_TYPE},
-            )
-        except Failed as error:
-            return Unreachable(str(error))
-        return judge(status, body, headers)
-
-    def manifest(self, etag: str) -> tuple[Manifest, str] | None:
-        """The newest catalogue version and its ETag; None when it is still the one of `etag`. Raises Failed."""
-        conditional = {"If-None-Match": etag} if etag else {}
-        status, body, headers = self._call("GET", f"/catalogue/{self._shop}", None, conditional)
-        if status == 304:
-            return None
-        if status != 200:
-            raise Failed(_reason(status, body), status)
-        return _decoded(body, Manifest), headers.get("ETag", "")[:200]
-
-    def products(self, version: str, most_bytes: int, write: Callable[[bytes], object]) -> None:
-        """Stream the products file of a version, unpacked, into `write`. Raises Failed, and what `write` raises."""
-        self._stream(f"/catalogue/{self._shop}/{version}", most_bytes, write)
-
-    def settings(self, etag: str) -> tuple[SignedSettings, str] | None:
-        """The shop's newest settings and their ETag; None when they are still those of `etag`. Raises Failed."""
-        conditional = {"If-None-Match": etag} if etag else {}
-        most = 2 * MAX_DOCUMENT_BYTES
-        status, body, headers = self._call("GET", f"/config/{self._shop}", None, conditional, most)
-        if status == 304:
-            return None
-        if status != 200:
-            raise Failed(_reason(status, body), status)
-        return _decoded(body, SignedSettings), headers.get("ETag", "")[:200]
-
-    def status(self, body: bytes) -> None:
-        """Raises Failed."""
-        status, answer, _ = self._call("POST", f"/status/{self._dev}", body, {"Content-Type": "application/json"})
-        if status != 204:
-            raise Failed(_reason(status, answer), status)
-
-    def _call(
+    def call(
         self,
         method: str,
         path: str,
@@ -121,17 +64,19 @@ class HttpBackend:
         headers: dict[str, str],
         most_bytes: int = MAX_ANSWER_BYTES,
     ) -> tuple[int, bytes, "urllib3.HTTPHeaderDict"]:
+        """Status, body and headers. Raises Failed."""
         answer = self._open(method, path, body, headers)
         received = bytearray()
         _drain(answer, most_bytes, _ANSWER_TIME_S, received.extend)
         return answer.status, bytes(received), answer.headers
 
-    def _stream(self, path: str, most_bytes: int, write: Callable[[bytes], object]) -> None:
+    def stream(self, path: str, most_bytes: int, write: Callable[[bytes], object]) -> None:
+        """Raises Failed, and what `write` raises."""
         answer = self._open("GET", path, None, {"Accept-Encoding": "gzip"})
         if answer.status != 200:
             received = bytearray()
             _drain(answer, MAX_ANSWER_BYTES, _ANSWER_TIME_S, received.extend)
-            raise Failed(_reason(answer.status, bytes(received)), answer.status)
+            raise Failed(reason(answer.status, bytes(received)), answer.status)
         _drain(answer, most_bytes, _DOWNLOAD_TIME_S, write)
 
     def _open(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> "urllib3.BaseHTTPResponse":
@@ -146,6 +91,63 @@ class HttpBackend:
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Failed(_plain(error)) from None
+
+
+class HttpBackend:
+    """Adapter for `/v1` of the reference backend. Blocks; one call at a time per thread. Close it at the end."""
+
+    capabilities = Capabilities(ordered=True, conditional=True, deduplicating=True, countersigns=True)
+
+    def __init__(self, enrolment: Enrolment, *, read_timeout_s: float = READ_TIMEOUT_S) -> None:
+        self._dev, self._ep, self._shop = enrolment.dev, enrolment.ep, enrolment.shop
+        token = {"Authorization": f"Bearer {enrolment.device_token}"}
+        self._line = HttpLine(f"{enrolment.backend}/v1", token, read_timeout_s=read_timeout_s)
+
+    def close(self) -> None:
+        self._line.close()
+
+    def send(self, segment: SignedSegment) -> Answer:
+        try:
+            status, body, headers = self._line.call(
+                "POST",
+                f"/journal/{self._dev}/{segment.header.ep or self._ep}",
+                frame(segment),
+                {"Content-Type": CONTENT_TYPE},
+            )
+        except Failed as error:
+            return Unreachable(str(error))
+        return judge(status, body, headers)
+
+    def manifest(self, etag: str) -> tuple[Manifest, str] | None:
+        """The newest catalogue version and its ETag; None when it is still the one of `etag`. Raises Failed."""
+        conditional = {"If-None-Match": etag} if etag else {}
+        status, body, headers = self._line.call("GET", f"/catalogue/{self._shop}", None, conditional)
+        if status == 304:
+            return None
+        if status != 200:
+            raise Failed(reason(status, body), status)
+        return decoded(body, Manifest), headers.get("ETag", "")[:200]
+
+    def products(self, version: str, most_bytes: int, write: Callable[[bytes], object]) -> None:
+        """Stream the products file of a version, unpacked, into `write`. Raises Failed, and what `write` raises."""
+        self._line.stream(f"/catalogue/{self._shop}/{version}", most_bytes, write)
+
+    def settings(self, etag: str) -> tuple[SignedSettings, str] | None:
+        """The shop's newest settings and their ETag; None when they are still those of `etag`. Raises Failed."""
+        conditional = {"If-None-Match": etag} if etag else {}
+        most = 2 * MAX_DOCUMENT_BYTES
+        status, body, headers = self._line.call("GET", f"/config/{self._shop}", None, conditional, most)
+        if status == 304:
+            return None
+        if status != 200:
+            raise Failed(reason(status, body), status)
+        return decoded(body, SignedSettings), headers.get("ETag", "")[:200]
+
+    def status(self, body: bytes) -> None:
+        """Raises Failed."""
+        status, answer, _ = self._line.call("POST", f"/status/{self._dev}", body, {"Content-Type": "application/json"})
+        if status != 204:
+            raise Failed(reason(status, answer), status)
 
 
 def _drain(
@@ -171,58 +173,48 @@ def _drain(
 
 def judge(status: int, body: bytes, headers: "urllib3.HTTPHeaderDict") -> Answer:
     """What an answer to an upload means. Never raises."""
+    wait_s = retry_after_s(headers)
     try:
         if status == 200:
-            return Accepted(_decoded(body, Acknowledgement))
-        error = _decoded(body, _Error)
-        match status, error.error:
-            case 409, "gap":
-                return Gap(_decoded(body, Acknowledgement))
-            case 409, "fork":
-                return Fork(_printable(error.message), _head(body))
-            case 410, "stale_epoch":
-                return Stale(_printable(error.message))
-            case ((401 | 403), _):
-                return Denied(_printable(error.message))
-            case 413, _:
-                return TooLarge()
-            case ((429 | 503), _):
-                return Busy(_seconds(headers.get("Retry-After", "")), _printable(error.message))
-            case ((400 | 422), kind):
-                return Rejected(_printable(kind)[:40], _printable(error.message))
-            case _:
-                return Strange(_reason(status, body))
+            return meaning(status, "", "", decoded(body, Acknowledgement))
+        said = decoded(body, _Error)
+        # A gap is nothing without the head; a fork may come from a backend that does not tell it.
+        ack = decoded(body, Acknowledgement) if (status, said.error) == (409, "gap") else _head(body)
     except Failed as problem:
         if status in (429, 503):  # a proxy before the backend may say so in HTML
-            return Busy(_seconds(headers.get("Retry-After", "")), f"HTTP {status}")
+            return Busy(wait_s, f"HTTP {status}")
         return Strange(f"HTTP {status}: {problem}")
+    return meaning(status, said.error, said.message, ack, wait_s)
 
 
 def _head(body: bytes) -> Acknowledgement | None:
     try:
-        return _decoded(body, Acknowledgement)
+        return decoded(body, Acknowledgement)
     except Failed:
         return None
 
 
-def _decoded(body: bytes, shape: type[T]) -> T:
+def decoded(body: bytes, shape: type[T]) -> T:
+    """Raises Failed."""
     try:
         return msgspec.json.decode(body, type=shape)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        begin = _printable(body[:40].decode("utf-8", "replace"))
+        begin = printable(body[:40].decode("utf-8", "replace"))
         raise Failed(f"{len(body)} bytes that are no answer of the backend ({error}): {begin!r}") from None
 
 
-def _reason(status: int, body: bytes) -> str:
+def reason(status: int, body: bytes) -> str:
+    """Why a request was not answered as it should be, for a person."""
     try:
-        error = _decoded(body, _Error)
+        error = decoded(body, _Error)
     except Failed:
         return f"HTTP {status} without a reason"
-    return f"HTTP {status}: {_printable(error.message or error.error)}"
+    return f"HTTP {status}: {printable(error.message or error.error)}"
 
 
-def _seconds(text: str) -> float:
-    """Retry-After in seconds (RFC 9110 section 10.2.3); its date form is taken as unsaid."""
+def retry_after_s(headers: "urllib3.HTTPHeaderDict") -> float:
+    """RFC 9110 section 10.2.3; 0 when unsaid. Its date form is taken as unsaid."""
+    text = headers.get("Retry-After", "")
     return float(text) if text.isascii() and text.isdigit() and len(text) < 7 else 0.0
 
 
@@ -230,8 +222,4 @@ def _plain(error: Exception) -> str:
     cause = getattr(error, "reason", None) or error
     if isinstance(cause, urllib3.exceptions.ProtocolError) and len(cause.args) > 1:
         cause = cause.args[1]
-    return _printable(str(cause).rpartition(">: ")[2] or type(error).__name__)
-
-
-def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else "?" for letter in text[:200])
+    return printable(str(cause).rpartition(">: ")[2] or type(error).__name__)

@@ -1,45 +1,82 @@
-"""The small status that the backend shows its operator. It may be lost at any time: nothing depends on it."""
+"""The status channel: what the operator sees of the lane, every minute and on change. It may be lost at any time:
+nothing depends on it, and the next one says it all again."""
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
+import structlog
 
 from kiosk.api.client import LaneClient, LaneGone, LaneRefused
-from kiosk.sync.http import Failed, HttpBackend
+from kiosk.api.interfaces import LaneStatus
+from kiosk.sync.backend import Backend
+from kiosk.sync.meaning import Failed
 from kiosk.sync.threads import in_thread
 from kiosk.sync.uplink import Uplink
+
+log = structlog.get_logger()
+_LANE_PAUSE_S = 5.0
 
 
 @dataclass
 class Reporter:
+    """`every_s`: at the latest. `settle_s`: how long a change is waited on for more of them; `least_s`: between two
+    reports, so that a lane whose door flutters does not flood the backend."""
+
     lane: Path
-    backend: HttpBackend
+    backend: Backend
     uplink: Uplink
-    every_s: float = 15.0
+    every_s: float = 60.0
+    settle_s: float = 1.0
+    least_s: float = 5.0
+    _changed: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            with contextlib.suppress(LaneGone, LaneRefused, Failed):
-                await self.once()
-            await asyncio.sleep(self.every_s)
+        followers = [asyncio.create_task(follow()) for follow in (self._follow_lane, self._follow_uplink)]
+        try:
+            while True:
+                await self._report()
+                await asyncio.sleep(self.least_s)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(max(0.0, self.every_s - self.least_s)):
+                        await self._changed.wait()
+                        await asyncio.sleep(self.settle_s)
+        finally:
+            for follower in followers:
+                follower.cancel()
 
-    async def once(self) -> None:
-        """Raises LaneGone, LaneRefused, Failed."""
-        async with await LaneClient.connect(self.lane) as lane:
-            status, head = await lane.status(), await lane.head()
-        body = msgspec.json.encode(
-            {
-                "software": status.software,
-                "screen": status.screen,
-                "open_sale": status.open_sale,
-                "catalogue": status.catalogue,
-                "products": status.products,
-                "backlog": head.backlog,
-                "halt": self.uplink.state.halt,
-            }
-        )
-        await in_thread(lambda: self.backend.status(body))
+    async def _report(self) -> None:
+        self._changed.clear()
+        try:
+            async with await LaneClient.connect(self.lane) as lane:
+                status = await lane.status()
+            body = encoded(status, self.uplink.state.halt)
+            await in_thread(lambda: self.backend.status(body))
+        except (LaneGone, LaneRefused, Failed) as error:
+            log.debug("status_not_sent", message=str(error))
+
+    async def _follow_lane(self) -> None:
+        while True:
+            with contextlib.suppress(LaneGone, LaneRefused):
+                async with (
+                    await LaneClient.connect(self.lane) as lane,
+                    contextlib.aclosing(lane.watch_status()) as statuses,
+                ):
+                    await anext(statuses)  # the present one: the first report has it
+                    async for _ in statuses:
+                        self._changed.set()
+            await asyncio.sleep(_LANE_PAUSE_S)
+
+    async def _follow_uplink(self) -> None:
+        while True:
+            await self.uplink.reported.wait()
+            self.uplink.reported.clear()
+            self._changed.set()
+
+
+def encoded(status: LaneStatus, halt: str) -> bytes:
+    """The status as it travels. `halt`: why nothing goes up, empty while all is well."""
+    return msgspec.json.encode({**msgspec.to_builtins(status), "halt": halt})

@@ -34,6 +34,8 @@ class Uplink:
     luck: Callable[[], float] = random.random
     once: bool = False
     states: dict[int, core.State] = field(default_factory=dict)
+    reported: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    """Set with each line for the log: what the operator is told may have changed."""
     _ep: int = 0
     _told: tuple[int, str] = (0, "")
 
@@ -110,6 +112,7 @@ class Uplink:
     async def _perform(self, effect: core.Effect, calls: LaneClient, watch: "_Watch") -> core.Event | None:
         match effect:
             case core.Report(level, event, message):
+                self.reported.set()
                 getattr(log, level)(event, message=message, ep=self.state.ep, cursor=self.state.cursor)
                 await self._tell(calls, message)
                 return None
@@ -155,7 +158,7 @@ class Uplink:
             raise LaneGone(f"the lane does not give its records: {error}") from None
         if not segment.records:
             return core.NothingRead()
-        sent = _signed(segment, certificate)
+        sent = signed(segment, certificate)
         return core.Answered(sent, await in_thread(lambda: self.backend.send(sent)))
 
 
@@ -163,7 +166,8 @@ def _text(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _signed(segment: Segment, certificate: str) -> SignedSegment:
+def signed(segment: Segment, certificate: str) -> SignedSegment:
+    """What the lane gave, as it is sent. `certificate`: its JSON text, or empty. Raises LaneGone."""
     try:
         certified = msgspec.json.decode(certificate, type=KeyCertificate) if certificate else None
         gap = msgspec.json.decode(segment.gap, type=GapNotice) if segment.gap else None

@@ -9,6 +9,9 @@ from kiosk.web.qr import qr_svg
 
 NOT_POSSIBLE = {
     "suspend_now": (N_("This purchase cannot be saved"), N_("A part of it is paid already, or nothing is in it.")),
+    "no_day": (N_("No business day is open"), N_("The first sale opens one.")),
+    "day_busy": (N_("The day cannot be closed now"), N_("A purchase is in hand. Finish or cancel it first.")),
+    "no_printer": (N_("The printer is not available at the moment."), N_("The figures stand on the screen.")),
     "suspend_too_large": (
         N_("This purchase is too large to save"),
         N_("Its code would not fit on a slip. Your basket is kept here."),

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from kiosk.core.basket import standing
+from kiosk.core.day import can_close
 from kiosk.core.state import AttendantMenu, PinAsked, State, VoidAsked
 from kiosk.core.suspend import can_suspend
 from kiosk.i18n import N_, Translator, html_lang, pick
@@ -92,4 +93,8 @@ def _actions(state: State, words: Translator) -> list[Action]:
         found.append(Action("staff-cancel", "cancel", t(N_("Cancel the purchase")), "cancel"))
     if may("suspend") and can_suspend(state):
         found.append(Action("staff-suspend", "suspend", t(N_("Move to another till")), "print"))
+    if may("day"):
+        found.append(Action("staff-day", "day", t(N_("The day so far")), "check", "how=show"))
+    if may("day") and can_close(state):
+        found.append(Action("staff-close-day", "close_day", t(N_("Close the day")), "cancel"))
     return found

@@ -6,6 +6,7 @@ from kiosk.core.screen import Screen, can_scan, card_offered, print_offered, scr
 from kiosk.core.state import (
     AttendantMenu,
     CancelAsked,
+    DayShown,
     HelpCalled,
     ItemNotFound,
     NotForSale,
@@ -24,7 +25,7 @@ from kiosk.core.suspend import can_suspend
 from kiosk.core.tenders import due_minor, paid_minor
 from kiosk.i18n import LANGUAGES, N_, Translator, html_lang, pick, resolve, translator
 from kiosk.lane.port import Published
-from kiosk.web import slips, staff
+from kiosk.web import days, slips, staff
 from kiosk.web import words as say
 from kiosk.web.basket import item_count, rows
 from kiosk.web.evidence import evidence_view, question
@@ -116,6 +117,7 @@ def context(published: Published) -> dict[str, object]:
         "void_reasons": staff.void_reasons(words) if isinstance(state.prompt, VoidAsked) else [],
         "changes": slips.changes(state, words),
         "suspendable": can_suspend(state) and not card_offered(state),
+        "day": days.day_view(state, words),
         "can_scan": can_scan(state),
         "card_offered": card_offered(state),
         "print_offered": print_offered(state),
@@ -187,6 +189,8 @@ def prompt_view(prompt: Prompt, words: Translator, *, paid: bool = False) -> Pro
             return PromptView("void_asked", *staff.words_of(prompt, words), name, html_lang(code))
         case NotPossible() | Recalled():
             return PromptView(prompt.__struct_config__.tag, *slips.words_of(prompt, words))  # type: ignore[arg-type]
+        case DayShown():
+            return PromptView("day_shown", *days.words_of(prompt, words))
         case NotForSale(name=names):
             name, code = pick(names, words.language)
             body = N_("It was not added. Please take it to the staffed till.")

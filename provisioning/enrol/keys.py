@@ -17,7 +17,7 @@ def identity(state: Path) -> ec.EllipticCurvePrivateKey:
     """The identity key, made if there is none; `identity.pub` lies beside it. Raises BadKey, OSError."""
     path = state / "identity.key"
     if not path.exists():
-        write(path, _pem(ec.generate_private_key(ec.SECP256R1())))
+        write(path, pem(ec.generate_private_key(ec.SECP256R1())))
     key = _load(path)
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
         raise BadKey(f"{path}: is no P-256 key; move it away to make a new identity")
@@ -30,7 +30,7 @@ def journal(state: Path, ep: int) -> Ed25519PrivateKey:
     """The journal key of an epoch, made if there is none. Raises BadKey, OSError."""
     path = state / f"journal-{ep}.key"
     if not path.exists():
-        write(path, _pem(Ed25519PrivateKey.generate()))
+        write(path, pem(Ed25519PrivateKey.generate()))
     key = _load(path)
     if not isinstance(key, Ed25519PrivateKey):
         raise BadKey(f"{path}: is no Ed25519 key")
@@ -43,7 +43,7 @@ def newest_epoch(state: Path) -> int:
     return max((int(number) for number in numbers if number.isascii() and number.isdigit()), default=0)
 
 
-def _pem(key: ec.EllipticCurvePrivateKey | Ed25519PrivateKey) -> bytes:
+def pem(key: ec.EllipticCurvePrivateKey | Ed25519PrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

@@ -3,9 +3,14 @@
 import sys
 from collections.abc import Callable
 
-from tests.bench import journal, scan_to_paint
+from tests.bench import fleet, ingest, journal, scan_to_paint
 
-BENCHES: dict[str, Callable[[], int]] = {"journal": journal.main, "paint": scan_to_paint.main}
+BENCHES: dict[str, Callable[[], int]] = {
+    "journal": journal.main,
+    "paint": scan_to_paint.main,
+    "ingest": ingest.main,
+    "fleet": fleet.main,
+}
 
 
 def main(names: list[str]) -> int:

@@ -167,6 +167,8 @@ class Conversation:
         self.terminal.begin(amount_minor, currency)
         patience_s = request[0x01][0] if request.get(0x01, b"\0") != b"\0" else 600
         outcome = await self._card(min(patience_s, self.terminal.profile.card_timeout_s))
+        if outcome == "part":
+            amount_minor = min(amount_minor, self.terminal.profile.part_minor)
         await self._decide(outcome, self.terminal.ledger.draft(amount_minor, currency))
 
     def _refusal(self, amount_minor: int, currency: int) -> int:
@@ -251,7 +253,7 @@ class Conversation:
         await self.line.send(ACK)
         ledger = self.terminal.ledger
         original = ledger.find(receipt)
-        if original is None:
+        if original is None or not self.terminal.profile.reverses:
             await self._abort(tables.REVERSAL_NOT_POSSIBLE)
             return
         if ledger.is_reversed(original):

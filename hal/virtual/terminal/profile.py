@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 from hal.virtual.terminal.ledger import RECEIPT_LIMIT, TRACE_LIMIT
 from hal.virtual.terminal.line import DropAt
 
-Outcome = Literal["approve", "decline", "timeout", "cancelled", "slow"]
+Outcome = Literal["approve", "part", "decline", "timeout", "cancelled", "slow"]
 OUTCOMES: tuple[str, ...] = get_args(Outcome)
 
 
@@ -28,6 +28,8 @@ class Profile:
     restart_numbers: trace and receipt numbers start again after an end of day.
     leaks: a card number that a misconfigured terminal shows wherever it can: on its display, in 22, 23 and the texts
         of 04 0F, and on the receipt. Empty: none, as it should be.
+    part_minor: the most that a card pays which can pay only a part (outcome "part").
+    reverses: whether it gives a payment back when the register asks; most terminals cannot after an end of day.
     """
 
     unacknowledged: Literal["stands", "reverses"] = "reverses"
@@ -41,6 +43,8 @@ class Profile:
     t3_s: float = 5.0
     status_every_s: float = 15.0
     restart_numbers: bool = False
+    part_minor: int = 1000
+    reverses: bool = True
     status_byte: int = 0
     decline_code: int = 0x05
     terminal_id: int = 52500041
@@ -57,6 +61,7 @@ _LIMITS: dict[str, tuple[float, float]] = {
     "status_every_s": (0.01, 600),
     "status_byte": (0, 255),
     "decline_code": (1, 255),
+    "part_minor": (1, 999_999_999_999),
     "terminal_id": (0, 99_999_999),
 }
 NUMBERS = {"trace": TRACE_LIMIT, "receipt": RECEIPT_LIMIT}
@@ -91,7 +96,7 @@ def _checked_setting(name: str, value: object) -> object:
         if not isinstance(value, str) or not (value == "" or (value.isascii() and value.isdigit() and len(value) < 20)):
             raise Refused(f"leaks {value!r} is not up to 19 digits")
         return value
-    if name in ("print_final", "restart_numbers"):
+    if name in ("print_final", "restart_numbers", "reverses"):
         if not isinstance(value, bool):
             raise Refused(f"{name} {value!r} is not true or false")
         return value

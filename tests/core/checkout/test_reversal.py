@@ -4,9 +4,10 @@ import pytest
 
 from kiosk.core import effects as do
 from kiosk.core import events as on
+from kiosk.core.checkout import durable_part
 from kiosk.core.screen import screen
 from kiosk.core.tenders import paid_minor
-from tests.core.checkout.script import Script, product
+from tests.core.checkout.script import CARD, Script, product
 
 STAFF = on.AttendantIdentified("a1", ("payments",))
 REVERSE = do.Reverse("t1", "r1", "0017", 500, "DKK")
@@ -158,3 +159,34 @@ def test_nothing_is_given_back_that_was_not_paid_nor_while_another_payment_runs(
     s.to_charge("t2")
     assert s.play(on.ReversalIntended("t1", "r1", "cancelled", 3_000)) == []
     assert s.play(on.ReversalIntended("t2", "r2", "cancelled", 3_000)) == []
+
+
+def test_a_late_approval_after_the_last_part_is_back_stops_the_end_of_the_sale() -> None:
+    s = Script()
+    s.scan(product(price=2000))
+    s.to_charge("t0")
+    s.play(on.PaymentDeclined("t0", 3, "declined", "card_declined", "05"))
+    s.to_charge("t1")
+    s.approve("t1", 500)
+    s.play(on.PaymentEnded("t1", "stands", []), on.ReversalIntended("t1", "r1", "cancelled", 3_000))
+    s.play(on.ReversalEnded("t1", "r1", "reversed", ""))
+    s.play(on.PaymentApproved("t0", 9, 2000, "DKK", CARD))
+    s.answer_effects()
+    assert (states(s), screen(s.state)) == (["manual", "reversed"], "checking")
+    s.play(on.SaleCancelled(4_000))
+    assert s.state.sale is not None
+    evidence = s.state.sale.tenders[0].evidence
+    assert evidence is not None
+    s.play(STAFF, on.PaymentResolved("t0", True, "a1", evidence, 6_000))
+    assert screen(s.state) == "reversing", "what was charged goes back as well, for the sale is given up"
+
+
+def test_what_the_daemon_or_the_disk_does_changes_nothing_that_no_record_holds() -> None:
+    s = partly_paid(parts=2)
+    s.play(on.ReversalIntended("t2", "r2", "cancelled", 3_000), on.ReversalEnded("t2", "r2", "reversed", ""))
+    before = durable_part(s.state)
+    asked = do.IntendReversal("t1", "cancelled")
+    assert s.play(on.HalChanged(connected=False, resumed=False), on.HalChanged(connected=True, resumed=False)) == [
+        asked
+    ]
+    assert durable_part(s.state) == before == durable_part(s.replayed())

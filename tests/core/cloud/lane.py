@@ -12,9 +12,13 @@ import urllib3
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from cloud.clock import now_ms
 from cloud.config import Config
+from cloud.enrolment import enrol
+from cloud.keys import Keys
 from cloud.server import Server
 from cloud.shops import new_token
+from cloud.store import Store
 from kiosk.records.identity import (
     Acknowledgement,
     Enrolment,
@@ -112,6 +116,14 @@ class Device:
     def verify(self, ack: Acknowledgement) -> None:
         check_acknowledgement(public_key(self.enrolment.cosign_key), self.enrolment.dev, self.enrolment.ep, ack)
         assert ack.hash == self.hash_at(ack.hwm)
+
+
+def enrolled(store: Store, keys: Keys, address: str, reg: str, shop: str = "Nørrebro") -> Device:
+    """A new device of a register, enrolled past HTTP. `address`: where it is to find the backend."""
+    identity = ec.generate_private_key(ec.SECP256R1())
+    token = new_token(store, now_ms, shop, reg)
+    request = EnrolmentRequest(token, identity_public(identity), prove(identity, token))
+    return Device(enrol(store, keys, now_ms, "main", address, request), identity)
 
 
 @dataclass

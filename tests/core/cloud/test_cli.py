@@ -12,7 +12,10 @@ import pytest
 import urllib3
 from typer.testing import CliRunner, Result
 
+from cloud.config import Config, load
 from cloud.main import app
+
+EXAMPLE = Path(__file__).parents[3] / "cloud" / "cloud.toml"
 
 PRODUCT = {
     "code": "05701234567899", "code_kind": "gtin", "name": {"en": "Rye bread"}, "price_amount": 2500,
@@ -60,6 +63,10 @@ def test_token_and_publish(tmp_path: Path) -> None:
     manifest = json.loads(done.stdout)
     assert (manifest["shop"], manifest["sequence"], manifest["products"]) == ("norrebro", 1, 1)
     assert manifest["currency"] == {"code": "DKK", "exponent": 2}
+
+
+def test_the_example_says_what_holds_without_a_file() -> None:
+    assert load(EXAMPLE) == Config()
 
 
 BAD = {

@@ -12,6 +12,7 @@ import pytest
 
 from cloud import schema
 from cloud.rebuild import rebuild
+from kiosk.records.sale import Quantity, TaxTotal
 from tests.core.cloud.lane import WALL_MS, Backend, Device, sale
 
 HOSTILE = '<script>alert("x")</script>\u202e\x00&\'"'
@@ -63,6 +64,8 @@ def test_a_rebuild_makes_the_same_rows_again(backend: Backend) -> None:
         {"total_minor": -(2**53) + 1},
         {"sale_id": HOSTILE},
         {"receipt_no": 2**53 - 1},
+        {"taxes": [TaxTotal("S", 2500, 0, 2**53 - 1, 0)] * 2000},
+        {"lines": [msgspec.structs.replace(sale().lines[0], quantity=Quantity(2**53 - 1))] * 2000},
     ],
 )
 def test_extreme_sales_are_taken_and_shown(backend: Backend, change: dict[str, Any]) -> None:
@@ -78,7 +81,11 @@ def test_extreme_sales_are_taken_and_shown(backend: Backend, change: dict[str, A
 def test_hostile_text_is_escaped_everywhere(backend: Backend) -> None:
     device = sold(backend, name=HOSTILE)
     dev = device.enrolment.dev
-    status = {key: HOSTILE for key in ("software", "screen", "catalogue", "halt")} | {"devices": {HOSTILE: HOSTILE}}
+    status = {key: HOSTILE for key in ("software", "screen", "catalogue", "halt")} | {
+        "devices": [{"name": HOSTILE, "condition": HOSTILE, "reason": HOSTILE, "warnings": [HOSTILE]}],
+        "journal": HOSTILE,
+        "clock": HOSTILE,
+    }
     answer = backend.call(
         "POST",
         f"/v1/status/{dev}",

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from cloud import schema
 from tests.core.cloud.lane import Backend, Device
 
 SALE_ID = "5f0c2a9e7d1b4c38a6e0f1b2c3d4e5f6"
@@ -53,3 +54,12 @@ def test_one_that_cannot_be_read_is_counted_and_blocks_nothing(backend: Backend)
     device.append("receipt.issued", {"event": {"type": "receipt.issued", "document": document()}})
     assert backend.upload(device, device.segment(2, 3)).ack.hwm == 3
     assert backend.call("GET", f"/r/{SALE_ID}").status == 200
+
+
+def test_one_whose_sale_has_no_likely_id_blocks_nothing(backend: Backend) -> None:
+    """An index on PostgreSQL takes no entry of more than 2.7 kB."""
+    letters = "".join(chr(0x4E00 + n * 7 % 20_000) for n in range(9_000))  # nothing that compresses
+    device = issue(backend, document(sale_id=letters))
+    assert backend.held(device) == device.records
+    [epoch] = backend.rows(schema.epochs)
+    assert epoch["uninterpreted"] == 1

@@ -138,7 +138,7 @@ def test_show_lets_no_control_sequence_through(lane: TestLane, capsys: pytest.Ca
     assert "\x07" not in out
 
 
-class _Days(CountingStamp):
+class Days(CountingStamp):
     """A stamp whose business day turns after every four records."""
 
     def moment(self) -> Moment:
@@ -151,7 +151,7 @@ def test_an_export_verifies_and_its_changes_are_named(enrolled: TestLane, capsys
     shutil.rmtree(enrolled.folder / "x", ignore_errors=True)
     for name in ("journal.db", "journal.db-wal", "journal.db-shm", "anchor"):
         (enrolled.folder / name).unlink()
-    with enrolled.open(stamp=_Days()) as journal:
+    with enrolled.open(stamp=Days()) as journal:
         heads = fill(journal, 10)
         journal.acknowledge(enrolled.acknowledgement(heads[5]))
     out = enrolled.folder / "out"
@@ -182,7 +182,7 @@ def test_an_export_verifies_and_its_changes_are_named(enrolled: TestLane, capsys
     code, text, _ = _run(capsys, "export", enrolled.path, "--out", day, "--day", "2026-11-21")
     assert (code, text) == (0, f"4 records in 1 segments in {day}\n")
     code, text, _ = _run(capsys, "verify", day, "--keys", enrolled.folder)
-    assert (code, text.splitlines()[0]) == (0, "epoch 1: records 5 to 8 verify, never counter-signed")
+    assert (code, text.splitlines()[0]) == (0, "epoch 1: records 5 to 8 verify, counter-signed up to 6")
 
 
 def test_a_lane_at_work_is_read_beside_it(enrolled: TestLane, capsys: pytest.CaptureFixture[str]) -> None:

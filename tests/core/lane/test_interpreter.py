@@ -1,10 +1,12 @@
 """The lane's thread over a journal that cannot always take records."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from kiosk.core import effects as do
 from kiosk.core import events as on
@@ -146,3 +148,23 @@ def test_what_could_not_be_recorded_is_never_published(monkeypatch: pytest.Monke
     assert published is not None
     assert published.state.health.journal
     assert published.state.sale == s.state.sale != said[0].state.sale
+
+
+def test_a_barred_lane_begins_no_sale_and_says_why_until_it_is_started_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = Disk()
+    with running(Script().state, disk, monkeypatch) as (lane, _):
+        lane.post(lambda: lane.bar("given to another device"))
+        assert seen(lane, 1).health.journal == "given to another device"
+        lane.post(scanned(1))
+        taken = threading.Event()
+        lane.post(taken.set)
+        assert taken.wait(5)
+        assert lane.snapshot().state.sale is None
+        assert lane.snapshot().state.health.journal == "given to another device", "tending does not lift it"
+    assert disk.records == []
+
+
+def test_what_the_journal_changes_of_the_state_is_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(Script().state, Disk(), monkeypatch) as (lane, _):
+        lane.post(lambda: lane.adjust(lambda state: replace(state, next_sale_no=1234)))
+        assert seen(lane, 1).next_sale_no == 1234

@@ -24,6 +24,7 @@ class FakeLane:
         self.catalogues: list[str] = []
         self.settings: list[str] = []
         self.reads: list[int] = []
+        self.devices = [api.DeviceState("printer", "ready", "", [])]
         self.forks: list[Acknowledgement] = []
         self.told: list[tuple[int, str]] = []
         self.changed = asyncio.Condition()
@@ -37,6 +38,29 @@ class FakeLane:
         me, seq = self.device.enrolment, len(self.device.records)
         epoch = api.EpochHead(me.ep, seq, self.device.hash_at(seq), self.acked, self.device.hash_at(self.acked))
         return api.JournalHead(me.dev, [epoch])
+
+    def status(self) -> api.LaneStatus:
+        present = self.catalogues[-1] if self.catalogues else ""
+        waiting = len(self.device.records) - self.acked
+        return api.LaneStatus(
+            screen="attract",
+            open_sale=False,
+            catalogue=present,
+            products=0,
+            software="kassa test",
+            hal=True,
+            devices=self.devices,
+            journal="",
+            backlog=waiting,
+            backlog_s=waiting * 10,
+            disk_free_bytes=5 << 30,
+            clock="synced",
+            settings=self.settings[-1] if self.settings else "",
+        )
+
+    async def otherwise(self, than: api.LaneStatus) -> None:
+        async with self.changed:
+            await self.changed.wait_for(lambda: self.closing or self.status().devices != than.devices)
 
     async def append(self, count: int = 1) -> None:
         for _ in range(count):
@@ -136,9 +160,16 @@ class _Lane(api.Lane):
 
     @varlinkmethod(return_parameter="status")
     async def Status(self) -> api.LaneStatus:
-        present = self.lane.catalogues[-1] if self.lane.catalogues else ""
-        settings = self.lane.settings[-1] if self.lane.settings else ""
-        return api.LaneStatus("attract", False, present, 0, "kassa test", settings=settings)
+        return self.lane.status()
+
+    @varlinkmethod(return_parameter="status", delay_generator=False)
+    async def WatchStatus(self) -> AsyncIterator[api.LaneStatus]:
+        while True:
+            status = self.lane.status()
+            if self.lane.closing:
+                raise LastResult(status)
+            yield status
+            await self.lane.otherwise(status)
 
     @varlinkmethod
     async def CatalogueReady(self, *, version: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -20,6 +21,7 @@ from kiosk.journal.recovery import Recovery
 from kiosk.journal.reserve import Reserve
 from kiosk.journal.stamp import Context
 from kiosk.journal.store import Journal
+from kiosk.lane.condition import Condition
 from kiosk.lane.keys import StateKeys
 from kiosk.lane.port import Published
 from kiosk.lane.server import Service
@@ -46,6 +48,9 @@ class Checkout:
 
     def on_rest(self, listener: Callable[[], None]) -> None:
         self.rest.append(listener)
+
+    def on_published(self, listener: Callable[[], None]) -> None:
+        """Nothing is published here."""
 
     def on_recorded(self, listener: Callable[[], None]) -> None:
         self.recorded.append(listener)
@@ -83,6 +88,7 @@ class RealLane:
         (folder / "identity.key").write_bytes(pem)
         device = backend.device(identity=identity, **how)
         lane = cls(backend, folder, device.enrolment)
+        (folder / "enrolment.json").write_bytes(msgspec.json.encode(device.enrolment))
         StateKeys(folder, device.enrolment.dev).make(device.enrolment.ep)
         return lane
 
@@ -153,7 +159,8 @@ class RealLane:
         def ignore(version: str) -> None:
             """No catalogue and no settings come down here."""
 
-        service = Service(checkout, self.journal, upkeep, ignore, ignore, frozenset((os.getuid(),)))
+        condition = Condition(self.journal, CountingStamp(), self.folder, "kassa test", lambda: upkeep.upload)
+        service = Service(checkout, self.journal, upkeep, condition, ignore, ignore, frozenset((os.getuid(),)))
         await service.start(str(path))
         try:
             yield path

@@ -10,12 +10,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from cloud import schema
 from cloud.devices import revoke
+from cloud.keys import rotate_cosign
 from kiosk.api.client import LaneClient
 from kiosk.core.state import State
 from kiosk.journal.errors import Damaged
 from kiosk.records.lifecycle import EPOCH, read_epoch
 from kiosk.sync.http import HttpBackend
 from kiosk.sync.uplink import Uplink
+from provisioning.enrol.rotate import NotNow, rotate
 from tests.core.checkout.script import Script
 from tests.core.cloud.lane import Backend, Device
 from tests.core.sync.real_lane import RealLane
@@ -324,3 +326,44 @@ def test_a_strangers_epoch_is_refused(lane: RealLane) -> None:
     answer = lane.backend.upload(device, device.segment(1, 1))
     assert (answer.status, answer.json["error"]) == (422, "bad_certificate")
     assert len(lane.backend.rows(schema.epochs)) == 1
+
+
+def test_a_rotated_journal_key_is_followed_by_the_backend(lane: RealLane) -> None:
+    lane.write(2)
+    assert lane.sync()
+    assert rotate(lane.folder) == [1]
+    with lane.open() as journal:
+        lane.fill(1)
+        following = lane.keys.following(1)
+        assert following is not None
+        journal.rotate(following)
+    lane.write(2)
+    lane.keys.followed(1)
+    lane.write(1)
+    assert lane.sync()
+    assert seqs(lane, 1) == [1, 2, 3, 4, 5, 6, 7]
+    lane.write(3)
+    assert lane.sync()
+    assert len(lane.backend.rows(schema.journal_keys)) == 1
+    rotate(lane.folder)
+    with pytest.raises(NotNow, match="lies ready already"):
+        rotate(lane.folder)
+
+
+def test_a_change_of_the_backends_key_reaches_the_lane(lane: RealLane) -> None:
+    lane.write(2)
+    assert lane.sync()
+    for _ in range(2):
+        rotate_cosign(lane.backend.server.service.config.folder / "keys")
+    lane.backend.restart()
+    lane.enrolment = msgspec.structs.replace(lane.enrolment, backend=lane.backend.url)
+    lane.write(1)
+    lane.sync()
+    assert lane.sync()
+    with lane.open() as journal:
+        ack = journal.acknowledged()
+        assert ack is not None
+        assert len(ack.changes) == 2
+        assert [record.typ for record in journal.backward()].count("journal.cosign") == 1
+    newcomer = lane.backend.device(reg="2").enrolment
+    assert newcomer.cosign_key == ack.changes[-1].new

@@ -6,6 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from kiosk.core import state as core
+from kiosk.core.report import Report, TaxSum, TenderSum
 from kiosk.core.state import Catalogue, DeviceHealth, Health, Payment, Receipt, Shop, State
 from kiosk.records.sale import (
     CardReferences,
@@ -214,6 +215,15 @@ CODE = (
 )
 SUSPENDED = on(FULL, stage="suspended", receipt=Receipt("print", "{}", "j1"), slip=CODE)
 CHANGED = core.Change(PRODUCTS["long"][3], 11995, 12995)
+DAY = Report(
+    "2026-11-27", 214, "live", "DKK", 1_795_759_200_000,
+    sales=187, gross_minor=4_218_350,
+    taxes=(TaxSum("S", 2500, 3_358_360, 839_590, 4_197_950), TaxSum("O", 0, 20_400, 0, 20_400)),
+    tenders=(TenderSum("card", 187, 4_218_350),),
+    voids=6, voids_minor=14_385, suspended=2, recalled=1, cancelled=4, abandoned=3,
+    first_sale_no=40_112, last_sale_no=40_308, first_receipt_no=39_801, last_receipt_no=39_987,
+    grand_total_minor=913_442_075,
+)  # fmt: skip
 STATES: Mapping[str, State] = {
     "attract": IDLE,
     "attract_no_card": on(IDLE, health=health(terminal=UNPLUGGED)),
@@ -280,6 +290,9 @@ STATES: Mapping[str, State] = {
     "staff_menu_waiting": on(FULL, attendant=STAFF, waiting=WAITING, prompt=core.AttendantMenu()),
     "staff_menu_idle": on(IDLE, attendant=STAFF, prompt=core.AttendantMenu()),
     "staff_void": on(FULL, attendant=STAFF, prompt=core.VoidAsked("l0", PRODUCTS["long"][3])),
+    "staff_day": on(IDLE, attendant=STAFF, day=DAY, prompt=core.DayShown(DAY, "X")),
+    "staff_day_closed": on(IDLE, attendant=STAFF, prompt=core.DayShown(DAY, "Z", printed=True)),
+    "staff_menu_day": on(IDLE, attendant=STAFF, day=DAY, prompt=core.AttendantMenu()),
     "suspended": SUSPENDED,
     "suspended_no_paper": on(SUSPENDED, receipt=Receipt("print", "{}", "j1", outcome="failed")),
     "prompt_too_large": on(FULL, prompt=core.NotPossible("suspend_too_large")),

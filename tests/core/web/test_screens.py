@@ -51,7 +51,7 @@ def test_the_samples_show_every_screen_and_every_prompt() -> None:
     screens = {found for frame in frames for found in re.findall(r'data-screen="(\w+)"', frame)}
     prompts = {found for frame in frames for found in re.findall(r'data-prompt="(\w+)"', frame)}
     assert screens == set(get_args(Screen))
-    assert len(prompts) == 14
+    assert len(prompts) == 15
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -76,7 +76,7 @@ OFFERS: dict[str, set[str]] = {
     "pay": {"card", "back", "cancel"},
     "pay_no_card": {"back", "cancel", "suspend"},
     "suspended": {"finish"},
-    "staff_menu": {"pay", "remove", "close_prompt", "leave", "cancel", "suspend"},
+    "staff_menu": {"day", "pay", "remove", "close_prompt", "leave", "cancel", "suspend"},
     "card_connecting": set(),
     "card_present": {"back"},
     "card_authorising": set(),

@@ -162,7 +162,7 @@ def flip(path: Path, at: int) -> None:
 
 def flip_in_record(state: Path) -> None:
     """One bit of the first record's bytes."""
-    at = (state / "journal.db").read_bytes().find(b'"event":{"software"')
+    at = (state / "journal.db").read_bytes().find(b'"event":{"shop"')
     assert at >= 0
     flip(state / "journal.db", at + 13)
 
@@ -189,15 +189,6 @@ DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda state: (state / "journal-1.cert.json").write_text("{}"),
         "journal-1.cert.json is no certificate of a journal key",
     ),
-    "journal, a byte": (flip_in_record, "the journal is damaged at epoch 1, record 1: "),
-    "journal, no database": (
-        lambda state: (state / "journal.db").write_bytes(b"x" * 4096),
-        "journal.db is not a Kassa journal",
-    ),
-    "journal, gone": (
-        lambda state: [path.unlink() for path in state.glob("journal.db*")],
-        "the head anchor has seen record",
-    ),
 }
 
 
@@ -211,6 +202,50 @@ def test_a_damaged_lane_says_what_is_damaged_and_keeps_it(stopped: Path, tmp_pat
     assert {name: (state / name).read_bytes() for name in before} == before, "nothing was repaired or thrown away"
     if "enrolment" in case:
         says(run("kassa-sync", "--state", str(state), "--lane", str(tmp_path / "lane.sock")), "kassa-sync", line)
+
+
+MENDED: dict[str, tuple[Callable[[Path], object], int, str, str]] = {
+    "a byte": (flip_in_record, 3, "journal.gap", "bad_signature"),
+    "no database": (lambda state: (state / "journal.db").write_bytes(b"x" * 4096), 0, "journal.epoch", "file"),
+    "gone": (lambda state: [path.unlink() for path in state.glob("journal.db*")], 0, "journal.epoch", "missing"),
+}
+
+
+@pytest.mark.parametrize("case", MENDED)
+def test_a_damaged_journal_is_gone_on_with_by_a_record_that_says_so(stopped: Path, tmp_path: Path, case: str) -> None:
+    """The damaged bytes are kept: in their place, or in the file that was set aside."""
+    damage, code, typ, why = MENDED[case]
+    state, config = configured(stopped, tmp_path)
+    damage(state)
+    before = (state / "journal.db").read_bytes() if case == "no database" else b""
+    comes_up_and_ends(config, tmp_path)
+    shown = run("kassa-journal", "show", str(state / "journal.db"), "--json", "--last", "1000", "--typ", typ)
+    [record] = [json.loads(line) for line in shown.stdout.splitlines()]
+    assert why in (record["body"].get("kind"), record["body"].get("reason"))
+    assert run("kassa-journal", "verify", str(state / "journal.db"), "--keys", str(state)).returncode == code
+    if before:
+        assert (state / record["body"]["aside"]).read_bytes() == before
+    comes_up_and_ends(config, tmp_path)
+    assert run("kassa-journal", "verify", str(state / "journal.db"), "--keys", str(state)).returncode == code
+
+
+def comes_up_and_ends(config: Path, folder: Path) -> None:
+    """The kiosk says READY=1 as to the service manager, and ends when it is told to."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        path = folder / "notify"
+        path.unlink(missing_ok=True)
+        manager.bind(str(path))
+        manager.settimeout(30)
+        environment = {**os.environ, "NOTIFY_SOCKET": str(path)}
+        kiosk = subprocess.Popen(
+            [BIN / "kassa-kiosk", "run", "--config", config], env=environment, stderr=subprocess.PIPE, text=True
+        )
+        try:
+            assert manager.recv(4096).startswith(b"READY=1")
+        finally:
+            kiosk.terminate()
+            _, said = kiosk.communicate(timeout=30)
+    assert kiosk.returncode == 0, said
 
 
 def test_the_damaged_record_is_named_by_the_verifier(stopped: Path, tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""`kassa-hal` with short times, so that a line that only goes silent is noticed in a test's lifetime."""
+"""`kassa-hal` with short times, so that a line that only goes silent is noticed in a test's lifetime; and with one
+more model of terminal, which only tests know."""
 
 import sys
 from collections.abc import MutableMapping
@@ -13,6 +14,7 @@ from hal.drivers.terminal.zvt.driver import ZvtTerminal
 from hal.drivers.terminal.zvt.options import ZvtOptions
 from hal.drivers.terminal.zvt.session import Timing
 from hal.main import main
+from tests.system.payment.plain import PlainOptions
 
 TIMING = Timing(connect_s=1, write_s=0.5, t3_s=0.5, t4_s=0.7, t4_max_s=0.7, short_t4_s=0.7, retry_s=0.05, settle_s=0.15)
 CONFIRM_WINDOW_S = 0.45
@@ -26,6 +28,7 @@ class QuickTerminal(ZvtTerminal):
 def quicken() -> None:
     models = cast("MutableMapping[tuple[str, str], Model]", registry.MODELS)
     models["terminal", "zvt"] = Model(Kind.terminal, ZvtOptions, "tests.system.payment.quick_hal:QuickTerminal")
+    models["terminal", "plain"] = Model(Kind.terminal, PlainOptions, "tests.system.payment.plain:PlainDriver")
     supervisor.BACKOFF_FIRST_S = supervisor.BACKOFF_LAST_S = 0.02
 
 

@@ -117,13 +117,18 @@ port = {self.devices.printer.port}
 [[device]]
 id = "terminal"
 kind = "terminal"
+{self.terminal_options()}
+""")
+
+    def terminal_options(self) -> str:
+        """Of the terminal in `hal.toml`, from its model on."""
+        return f"""\
 model = "zvt"
 host = "127.0.0.1"
 port = {self.terminal.port}
 currency = "DKK"
 profile = "{"print" if self.print_final else "status"}"
-empty_codes = [0x83]
-""")
+empty_codes = [0x83]"""
 
     def start_hal(self) -> None:
         command = [sys.executable, "-m", "tests.system.payment.quick_hal", "--config", str(self.folder / "hal.toml")]

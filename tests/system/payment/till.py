@@ -10,6 +10,7 @@ from typing import Protocol
 import pytest
 
 from kiosk.core import doubt, payment
+from kiosk.core import events as on
 from kiosk.core.barcode import warm
 from kiosk.core.state import Stage, State
 from kiosk.lane import port
@@ -29,7 +30,7 @@ def quicken(set_: Callable[[object, str, object], None]) -> None:
 class Till(Protocol):
     def state(self) -> State: ...
 
-    def post(self, wish: port.AnyWish) -> None: ...
+    def post(self, wish: port.AnyWish | on.Any) -> None: ...
 
     def wait_for(self, condition: Callable[[State], bool], timeout_s: float) -> State:
         """The first state seen for which it holds; the last one when the time is over."""
@@ -51,7 +52,7 @@ class HouseTill:
     def state(self) -> State:
         return self.house.lane.snapshot().state
 
-    def post(self, wish: port.AnyWish) -> None:
+    def post(self, wish: port.AnyWish | on.Any) -> None:
         self.house.lane.post(wish)
 
     def wait_for(self, condition: Callable[[State], bool], timeout_s: float) -> State:
@@ -104,7 +105,7 @@ class KillableTill:
     def state(self) -> State:
         return self._state
 
-    def post(self, wish: port.AnyWish) -> None:
+    def post(self, wish: port.AnyWish | on.Any) -> None:
         """Raises Dead after `kill`, as `wait_for` does."""
         try:
             self._conn.send(wish)

@@ -10,18 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from cloud import schema
-from cloud.clock import now_ms
-from cloud.enrolment import enrol
 from cloud.keys import Keys
-from cloud.shops import new_token
 from cloud.store import Store
-from kiosk.records.identity import EnrolmentRequest, identity_public, prove
 from kiosk.sync.http import HttpBackend
 from kiosk.sync.uplink import Uplink
-from tests.core.cloud.lane import Device
+from tests.core.cloud.lane import enrolled
 from tests.core.sync.fake_lane import FakeLane
 from tests.torture.network.proxy import Line, Proxy
 
@@ -46,7 +41,8 @@ class World:
 async def life(world: World, number: int, sessions: int) -> None:
     """A new lane, so many sessions, and a last one over a calm line: then both logs must be equal."""
     rng = random.Random(f"{world.seed}/{number}")
-    lane = FakeLane(_enrolled(world, number))
+    address = f"http://127.0.0.1:{world.proxy.port}"
+    lane = FakeLane(enrolled(world.store, world.keys, address, f"r{number}"))
     line = world.proxy.lines[lane.device.enrolment.dev] = Line(random.Random(f"{world.seed}/{number}/line"))
     path = world.folder / f"{number}.sock"
     async with lane.serving(path):
@@ -59,14 +55,6 @@ async def life(world: World, number: int, sessions: int) -> None:
         await _session(world, lane, path, None)
     _look(world, lane, last=True)
     del world.proxy.lines[lane.device.enrolment.dev]
-
-
-def _enrolled(world: World, number: int) -> Device:
-    identity = ec.generate_private_key(ec.SECP256R1())
-    token = new_token(world.store, now_ms, "Nørrebro", f"r{number}")
-    request = EnrolmentRequest(token, identity_public(identity), prove(identity, token))
-    address = f"http://127.0.0.1:{world.proxy.port}"
-    return Device(enrol(world.store, world.keys, now_ms, "main", address, request), identity)
 
 
 async def _session(world: World, lane: FakeLane, path: Path, rng: random.Random | None) -> None:

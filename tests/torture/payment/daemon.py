@@ -212,6 +212,8 @@ class Daemon:
                 self.running = None
                 seq = payment.result_seq
                 self.stream.append(on.PaymentDeclined(payment.tender, seq, outcome, word, ""))  # type: ignore[arg-type]
+            case _:
+                raise NotImplementedError(word)
 
     def _hear_reversal(self, reversal: do.Reverse, word: str) -> None:
         match word:
@@ -221,6 +223,8 @@ class Daemon:
                 self._end_reversal(reversal, "reversed")
             case "refused":
                 self._end_reversal(reversal, "refused")
+            case _:
+                raise NotImplementedError(word)
 
     def _end_reversal(self, reversal: do.Reverse, outcome: Literal["reversed", "refused", "unknown"]) -> None:
         self.running = None

@@ -10,13 +10,14 @@ from msgspec.structs import replace
 
 from kiosk.core import effects as do
 from kiosk.core import events as on
-from kiosk.core.checkout import is_recorded, step
+from kiosk.core.checkout import durable_part, is_recorded, step
 from kiosk.core.closing import sealed
 from kiosk.core.entry import entry
 from kiosk.core.state import Catalogue, DeviceHealth, Health, Shop, State
 from kiosk.lane.restore import restored
 from kiosk.records.sale import Currency, Fiscal, Sale
 from tests.torture.payment import checks
+from tests.torture.payment.daemon import PaymentCall
 
 READY = DeviceHealth("ready", "")
 SHOP = Shop(
@@ -102,10 +103,12 @@ class Lane:
                 self.results.add(tender_id)
             case on.PaymentLeftToStaff(tender_id=tender_id):
                 self.alarms.add(tender_id)
+            case _:
+                pass
         if whole is not None:
             self.on_sealed(whole)
 
-    def perform(self) -> do.Any | None:
+    def perform(self) -> PaymentCall | None:
         """Begin the next effect; what is not for this process is given back."""
         effect = self.todo.popleft()
         match effect:
@@ -131,11 +134,13 @@ class Lane:
                 pass
             case do.Reverse():
                 return self._reverse(effect)
-            case _:
+            case do.PrepareTerminal() | do.Charge() | do.ConfirmPayment() | do.AbortPayment() | do.QueryPayment():
                 return effect
+            case _:
+                raise NotImplementedError(f"the model performs no {type(effect).__name__}")
         return None
 
-    def _reverse(self, effect: do.Reverse) -> do.Any | None:
+    def _reverse(self, effect: do.Reverse) -> do.Reverse | None:
         """Asked once by a process, as `kiosk.lane.hardware` does."""
         if self.reversal is None or self.reversal[0] != effect.reversal_id:
             self.reversal = (effect.reversal_id, None)
@@ -156,7 +161,9 @@ class Lane:
         self.todo.clear()
         self.timers.clear()
         self.reversal = None
-        self.state = self._from_journal()
+        known, self.state = self.state, self._from_journal()
+        same = durable_part(known) == durable_part(self.state)
+        checks.require(same, "lost", f"a restart knows {durable_part(self.state)}, and it was {durable_part(known)}")
         self.take(on.Restarted("model", SHOP))
 
     def _from_journal(self) -> State:

@@ -108,9 +108,9 @@ class Terminal:
             self.up.append(("declined" if draw < 0.15 else "cancelled", 0))
             return True
         amount = job.amount_minor
-        if draw < 0.45 and amount > 1:
+        if draw < 0.55 and amount > 1:
             amount = self.rng.randint(1, amount - 1)
-        elif draw < 0.47:
+        elif draw < 0.57:
             amount += 100
         self.job = replace(job, amount_minor=amount, at="answered")
         self.up.append(("approved", amount))

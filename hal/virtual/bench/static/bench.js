@@ -157,7 +157,7 @@ $("fault-form").addEventListener("submit", (event) => {
 
 // What the devices say
 
-const CARDS = { approve: "Card held ready", decline: "A card that is declined", slow: "A card with a slow host",
+const CARDS = { approve: "Card held ready", decline: "A card that is declined", slow: "A card with a slow host", part: "A card that pays only a part",
   cancelled: "Customer will press stop", timeout: "Customer will not come" };
 const check = (button, on) => button.setAttribute("aria-checked", String(on));
 

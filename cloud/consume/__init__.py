@@ -1,0 +1,1 @@
+"""`kassa-cloud consume`: takes what lanes gave to a broker, and answers over it."""

@@ -1,0 +1,85 @@
+"""Day reports on the kiosk's page, and the alarm for a suspended sale that was taken up twice."""
+
+from typing import Any
+
+import pytest
+
+from cloud import schema
+from cloud.rebuild import rebuild
+from tests.core.cloud.lane import Backend, Device
+
+REPORT: dict[str, Any] = {
+    "date": "2026-11-27", "no": 3, "mode": "live", "currency": "DKK", "opened_ms": 1, "closed_ms": 9, "sales": 2,
+    "gross_minor": 4600, "grand_total_minor": 99_000, "voids": 1, "suspended": 1, "recalled": 0,
+}  # fmt: skip
+
+
+def upload(backend: Backend, device: Device) -> None:
+    assert backend.upload(device, device.segment(1, len(device.records))).status == 200
+
+
+def recalls(device: Device, original: str = "ab" * 16) -> None:
+    device.append("sale.recalled", {"event": {"type": "sale.recalled", "original": original}})
+
+
+def alarms(backend: Backend) -> list[tuple[str, str]]:
+    return [(row["dev"], row["kind"]) for row in backend.rows(schema.alarms)]
+
+
+def test_a_closed_day_stands_on_the_kiosks_page(backend: Backend) -> None:
+    device = backend.device()
+    device.append_sale(1)
+    device.append("day.close", {"event": {"type": "day.close", "report": REPORT}})
+    upload(backend, device)
+    page = backend.call("GET", f"/kiosks/{device.enrolment.dev}").body.decode()
+    assert "Business days" in page
+    assert "2026-11-27" in page
+    assert "46.00" in page
+    assert "990.00" in page
+
+
+def test_two_lanes_that_take_up_one_slip_are_an_alarm(backend: Backend) -> None:
+    one, other = backend.device(reg="1"), backend.device(reg="2")
+    recalls(one)
+    upload(backend, one)
+    assert alarms(backend) == []
+    recalls(other)
+    upload(backend, other)
+    assert alarms(backend) == [(other.enrolment.dev, "recalled_twice")]
+    page = backend.call("GET", "/").body.decode()
+    assert "Taken up twice" in page
+
+
+def test_two_slips_are_none(backend: Backend) -> None:
+    one, other = backend.device(reg="1"), backend.device(reg="2")
+    recalls(one)
+    recalls(other, "cd" * 16)
+    upload(backend, one)
+    upload(backend, other)
+    assert alarms(backend) == []
+
+
+UNREADABLE: dict[str, tuple[str, dict[str, Any]]] = {
+    "no event": ("day.close", {}),
+    "no report": ("day.close", {"event": {}}),
+    "a report of words": ("day.close", {"event": {"report": REPORT | {"sales": "two"}}}),
+    "a recall of nothing": ("sale.recalled", {"event": {"original": 5}}),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_cannot_be_read_is_kept_and_counted(backend: Backend, name: str) -> None:
+    device = backend.device()
+    device.append(*UNREADABLE[name])
+    upload(backend, device)
+    assert [row["problem"] is not None for row in backend.rows(schema.records)] == [True]
+
+
+def test_they_are_made_again_from_the_records(backend: Backend) -> None:
+    device = backend.device()
+    recalls(device)
+    device.append("day.close", {"event": {"report": REPORT}})
+    upload(backend, device)
+    before = [backend.rows(table) for table in (schema.day_reports, schema.recalls)]
+    rebuild(backend.store)
+    assert [backend.rows(table) for table in (schema.day_reports, schema.recalls)] == before
