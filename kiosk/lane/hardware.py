@@ -22,7 +22,6 @@ from kiosk.core import events as on
 from kiosk.core.report import Totals
 from kiosk.core.state import DeviceHealth
 from kiosk.lane.answers import queried, result
-from kiosk.lane.stamp import LaneStamp
 from kiosk.lane.translate import CodeRead
 
 _log = logging.getLogger("kassa.lane.hardware")
@@ -51,11 +50,19 @@ class _Reversal:
 
 
 class Hardware:
-    """One lane's devices: `scanner`, `printer`, `terminal` are the ids in `hal.toml`."""
+    """One lane's devices: `scanner`, `printer`, `terminal` are the ids in `hal.toml`. `wall_ms`: the lane's time."""
 
     def __init__(
-        self, socket: str, post: Callable[..., None], encode: Encoder, scanner: str, printer: str, terminal: str
+        self,
+        socket: str,
+        post: Callable[..., None],
+        encode: Encoder,
+        wall_ms: Callable[[], int],
+        scanner: str,
+        printer: str,
+        terminal: str,
     ):
+        self._wall_ms = wall_ms
         self._post = post
         self._encode = encode
         self._scanner, self._printer, self._terminal = scanner, printer, terminal
@@ -164,7 +171,7 @@ class Hardware:
         except (HalGone, VarlinkErrorReply) as error:
             self._post(on.TerminalNotPrepared(tender_id, _reason(error)))
         else:
-            self._post(on.TerminalPrepared(tender_id, witness, LaneStamp.wall_ms()))
+            self._post(on.TerminalPrepared(tender_id, witness, self._wall_ms()))
 
     async def _charge(self, charge: do.Charge) -> None:
         tender_id = charge.tender_id
@@ -180,7 +187,7 @@ class Hardware:
             if answer.state is hal.PaymentState.in_progress:
                 self._post(on.ChargeSent(tender_id))
             else:
-                self._post(queried(tender_id, answer))
+                self._post(queried(tender_id, answer, self._wall_ms()))
 
     async def _confirm(self, tender_id: str, seq: int) -> None:
         try:
@@ -210,7 +217,7 @@ class Hardware:
             answer = hal.PaymentAnswer(hal.PaymentState.unreachable, 0, None, detail)
         finally:
             self._querying.discard(tender_id)
-        self._post(queried(tender_id, answer))
+        self._post(queried(tender_id, answer, self._wall_ms()))
 
     async def _reverse(self, reversal: do.Reverse) -> None:
         """Asked once by this process: when the core asks again, since an answer could not be recorded, it gets the
