@@ -112,6 +112,7 @@ def _admit(
         release_key=raw_public(keys.release),
         next_sale_no=sale_no + 1,
         next_receipt_no=receipt_no + 1,
+        cosign_changes=keys.changes,
     )
     connection.execute(
         schema.tokens.update()

@@ -28,10 +28,12 @@ from kiosk.journal.verify import Bad, Entry, Keys, Report, verify
 from kiosk.records.identity import (
     Acknowledgement,
     BadIdentity,
+    CosignChange,
     Enrolment,
     KeyCertificate,
     b64,
     check_certificate,
+    earlier_keys,
     public_key,
 )
 from kiosk.records.journal import Head, Record
@@ -301,13 +303,13 @@ def _keys(folder: Path | None, identity_key: Path | None, cosign_key: Path | Non
     """Public keys from a lane's state folder, or from two files. Raises BadInput."""
     if folder is None and (identity_key is None or cosign_key is None):
         raise BadInput("name the public keys: --keys FOLDER, or --identity-key FILE and --cosign-key FILE")
-    dev, cosign, identity = "", "", ""
+    dev, cosign, identity, changes = "", "", "", tuple[CosignChange, ...]()
     if folder is not None:
         try:
             enrolment = msgspec.json.decode(_read(folder / "enrolment.json"), type=Enrolment)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise BadInput(f"{folder / 'enrolment.json'}: {error}") from None
-        dev, cosign = enrolment.dev, enrolment.cosign_key
+        dev, cosign, changes = enrolment.dev, enrolment.cosign_key, enrolment.cosign_changes
         if identity_key is None:
             identity_key = folder / "identity.pub"
     if identity_key is not None:
@@ -316,10 +318,11 @@ def _keys(folder: Path | None, identity_key: Path | None, cosign_key: Path | Non
         cosign = _read(cosign_key).decode(errors="replace").strip()
     try:
         key = public_key(cosign)
+        earlier = earlier_keys(key, changes)
     except BadIdentity as error:
         raise BadInput(f"the counter-signing key: {error}") from None
     _check_identity_key(identity)
-    return Keys(identity, key, dev)
+    return Keys(identity, key, dev, earlier)
 
 
 def _identity(path: Path) -> str:

@@ -6,6 +6,7 @@ as far as it reaches). What comes after the last counter-signature rests on the 
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -35,6 +36,15 @@ class Keys:
     identity_key: str
     cosign_key: Ed25519PublicKey
     dev: str = ""
+    earlier_cosign_keys: tuple[Ed25519PublicKey, ...] = ()
+
+    def check(self, dev: str, ep: int, ack: Acknowledgement) -> Head:
+        """The head that was counter-signed, by the backend's key or one that this was changed for. Raises
+        BadIdentity."""
+        for earlier in self.earlier_cosign_keys:
+            with suppress(BadIdentity):
+                return check_acknowledgement(earlier, dev, ep, ack)
+        return check_acknowledgement(self.cosign_key, dev, ep, ack)
 
 
 @dataclass(frozen=True)
@@ -101,7 +111,7 @@ class _Epoch:
         ep = certificate.ep
         self.report = EpochReport(ep, first_seq=start.seq + 1, last_seq=start.seq, hash=start.hash)
         self._head, self._ack, self._declared, self._gaps = start, ack, declared, report.gaps
-        self._cosign_key, self._countersigned = keys.cosign_key, countersigned
+        self._trusted, self._countersigned = keys, countersigned
         self._identity_key = keys.identity_key
         self._range: Range | None = None
         try:
@@ -115,7 +125,7 @@ class _Epoch:
             raise _Stop(Bad(ep, 0, "bad_certificate", str(error))) from None
         try:
             if ack is not None:
-                check_acknowledgement(keys.cosign_key, report.dev, ep, ack)
+                keys.check(report.dev, ep, ack)
                 self.report.acknowledged_seq = ack.hwm
         except BadIdentity as error:
             raise _Stop(Bad(ep, 0, "bad_acknowledgement", str(error))) from None
@@ -163,7 +173,7 @@ class _Epoch:
     def _check_countersignature(self, ack: Acknowledgement, head: Head) -> None:
         """One of those that are kept beside the last."""
         try:
-            signed = check_acknowledgement(self._cosign_key, head.dev, head.ep, ack)
+            signed = self._trusted.check(head.dev, head.ep, ack)
         except BadIdentity as error:
             raise _Stop(self._bad(head.seq, "bad_acknowledgement", str(error))) from None
         if signed.hash != head.hash:

@@ -38,7 +38,8 @@ class Enrolment(msgspec.Struct, frozen=True):
     """What the backend answers, kept by the lane as `enrolment.json` (mode 0600: it holds `device_token`).
 
     `cosign_key` and `release_key` are raw Ed25519 public keys in base64: the first counter-signs journal heads, the
-    second signs catalogue versions. Both are pinned here. `next_sale_no` and `next_receipt_no`: where the register's
+    second signs catalogue versions. Both are pinned here. `cosign_changes` led to the first: what earlier ones have
+    counter-signed in this journal stays provable. `next_sale_no` and `next_receipt_no`: where the register's
     series go on, as far as the backend knows; a lane whose own journal knows better goes by that.
     """
 
@@ -55,6 +56,7 @@ class Enrolment(msgspec.Struct, frozen=True):
     release_key: str
     next_sale_no: int = 1
     next_receipt_no: int = 1
+    cosign_changes: "tuple[CosignChange, ...]" = ()
 
 
 class KeyCertificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -179,6 +181,18 @@ def change_cosign(old: Ed25519PrivateKey, new: Ed25519PrivateKey) -> CosignChang
     before, after = raw_public(old), raw_public(new)
     message = _CHANGE_CONTEXT + canonical({"old": before, "new": after})
     return CosignChange(before, after, b64(old.sign(message)), b64(new.sign(message)))
+
+
+def earlier_keys(key: Ed25519PublicKey, changes: tuple[CosignChange, ...]) -> tuple[Ed25519PublicKey, ...]:
+    """The keys that were changed for `key`, by its own word. Raises BadIdentity."""
+    found: list[Ed25519PublicKey] = []
+    for change in reversed(changes[-MAX_CHANGES:]):
+        present = found[-1] if found else key
+        if change.new == b64(present.public_bytes_raw()):
+            before = public_key(change.old)
+            if changed(before, (change,)).public_bytes_raw() == present.public_bytes_raw():
+                found.append(before)
+    return tuple(found)
 
 
 def changed(key: Ed25519PublicKey, changes: tuple[CosignChange, ...]) -> Ed25519PublicKey:

@@ -7,7 +7,17 @@ from msgspec.structs import replace
 
 from kiosk.journal.errors import Refused, WrongJournal
 from kiosk.journal.recovery import JournalKey
-from kiosk.records.identity import acknowledge, certify, change_cosign
+from kiosk.journal.source import Source
+from kiosk.journal.verify import Keys, verify
+from kiosk.records.identity import (
+    BadIdentity,
+    acknowledge,
+    certify,
+    change_cosign,
+    earlier_keys,
+    identity_public,
+    raw_public,
+)
 from kiosk.records.journal import sign
 from tests.core.journal.lane import TestLane, fill
 from tests.core.journal.mending import AT, Ring, edit, mended, recovery, spoil
@@ -170,3 +180,25 @@ def test_a_lost_journal_key_leads_to_an_epoch_of_its_own(lane: TestLane) -> None
         begun = next(iter(journal.backward())).body
         assert (begun["reason"], begun["skip"]) == ("key", 0)
     assert verified(lane).bad is None
+
+
+def test_what_an_earlier_key_has_counter_signed_stays_provable_for_whoever_pinned_the_new_one(lane: TestLane) -> None:
+    new, stranger = (Ed25519PrivateKey.from_private_bytes(bytes([seed]) * 32) for seed in (99, 98))
+    change = change_cosign(lane.cosign, new)
+    with lane.open() as journal:
+        journal.acknowledge(lane.acknowledgement(fill(journal, 3)[-1]))
+    for key, changes, good in (
+        (new, (change,), True),
+        (new, (), False),
+        (stranger, (change,), False),
+        (stranger, (replace(change, new=raw_public(stranger)),), False),
+    ):
+        try:
+            earlier = earlier_keys(key.public_key(), changes)
+        except BadIdentity:
+            assert not good
+            continue
+        keys = Keys(identity_public(lane.identity), key.public_key(), lane.dev, earlier)
+        with Source(lane.path) as source:
+            report = verify(source.entries(), source.certificates, source.acknowledgements, keys)
+        assert report.ok == good
