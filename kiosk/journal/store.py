@@ -22,8 +22,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from kiosk.journal import lifecycle
 from kiosk.journal.anchor import Anchor
+from kiosk.journal.countersigned import Countersigned
 from kiosk.journal.database import Database
-from kiosk.journal.errors import Damaged, DiskFull, OutOfService, Refused, WrongJournal
+from kiosk.journal.errors import Damaged, OutOfService, Refused, WrongJournal
 from kiosk.journal.file import opened as opened_file
 from kiosk.journal.guard import check_identity, take_lock, translate
 from kiosk.journal.opening import Opened, undeclared
@@ -34,7 +35,7 @@ from kiosk.journal.stamp import Context, Stamp
 from kiosk.journal.survey import Keys
 from kiosk.journal.writer import Landmark, Writer
 from kiosk.records.canonical import canonical
-from kiosk.records.identity import Acknowledgement, BadIdentity, KeyCertificate, changed, check_acknowledgement
+from kiosk.records.identity import Acknowledgement, KeyCertificate
 from kiosk.records.journal import GENESIS, SCHEMA, VERSION, Actor, Head, Header, Record, encode, leaf_hash, sign
 
 _records = msgspec.json.Decoder(Record)
@@ -66,10 +67,10 @@ class Journal:
         self._vfs = vfs
         self._recovery = recovery
         self._heads = opened.heads
-        self._acknowledged = opened.acknowledged
         self.landmarks = opened.landmarks
         self.checked = opened.checked
         self._writer = Writer(database, anchor, reserve, vfs, self._reopen)
+        self._countersigned = Countersigned(dev, self._writer, opened.acknowledged)
         self._reader: Reader | None = None
         self._ep = 0
         self._key: JournalKey | None = None
@@ -244,7 +245,7 @@ class Journal:
         """Go on in a provisional epoch, because the backend has counter-signed another history of this one. Not in the
         middle of a sale. Returns by how much the number series go ahead. Raises Refused when it is not so,
         OutOfService, and what `append` raises."""
-        self._check(ep, ack)
+        self._countersigned.check(self, ep, ack)
         return lifecycle.forked(self, self._recovery, ep, ack)
 
     def fence(self, why: str) -> None:
@@ -327,7 +328,7 @@ class Journal:
         takes. Raises what `append` raises."""
         newest = ep == max(self.epochs)
         damage = undeclared(
-            self._writer.database, self.landmarks, self._acknowledged.get(ep), self.head(ep), newest=newest
+            self._writer.database, self.landmarks, self._countersigned.last(ep), self.head(ep), newest=newest
         )
         lifecycle.declare(self, damage)
         return len(damage)
@@ -336,52 +337,14 @@ class Journal:
 
     def acknowledged(self, ep: int | None = None) -> Acknowledgement | None:
         """The last counter-signature of the backend; None when there is none yet."""
-        return self._acknowledged.get(self._ep if ep is None else ep)
+        return self._countersigned.last(self._ep if ep is None else ep)
 
     def acknowledge(self, ack: Acknowledgement, ep: int | None = None) -> None:
         """Keep a counter-signature, durably. Repeated and older ones do no harm.
 
         Raises Refused when it is not by the pinned key or not over our own record, OutOfService.
         """
-        self._writer.in_service()
-        ep = self._ep if ep is None else ep
-        current = self._check(ep, ack)
-        try:
-            found = self.stored(ep, ack.hwm)
-            if found is None:
-                raise Refused(f"it acknowledges record {ack.hwm} of epoch {ep}, which is not in this journal")
-            if leaf_hash(found[0]) != ack.hash:
-                raise Refused(f"it acknowledges another record {ack.hwm} of epoch {ep} than the one in this journal")
-            if current.public_bytes_raw() != self.landmarks.cosign.public_bytes_raw():
-                lifecycle.cosign_changed(self, ack)
-                self.landmarks.cosign = current
-            known = self._acknowledged.get(ep)
-            if known is None or known.hwm < ack.hwm:
-                with suppress(apsw.ConstraintError):  # a damaged one stands there, and cannot be replaced
-                    self._writer.database.put_acknowledgement(
-                        ep, ack.hwm, canonical(ack).decode(), self._of_last_day(ep, known, found[0])
-                    )
-                self._acknowledged[ep] = ack
-        except apsw.FullError:
-            raise DiskFull("the disk is full; the acknowledgement was not kept") from None
-        except apsw.Error as error:
-            raise self._writer.fail(error) from None
-
-    def _of_last_day(self, ep: int, known: Acknowledgement | None, data: bytes) -> tuple[int, str] | None:
-        """The counter-signature before, if it is of another business day than the record that is acknowledged now."""
-        found = None if known is None else self.stored(ep, known.hwm)
-        if known is None or found is None or _bday(found[0]) == _bday(data):
-            return None
-        return known.hwm, canonical(known).decode()
-
-    def _check(self, ep: int, ack: Acknowledgement) -> Ed25519PublicKey:
-        """The key that has counter-signed. Raises Refused when it is not the backend's present one, nor changed from
-        that."""
-        try:
-            check_acknowledgement(self.landmarks.cosign, self._dev, ep, ack)
-            return changed(self.landmarks.cosign, ack.changes)
-        except BadIdentity as error:
-            raise Refused(str(error)) from None
+        self._countersigned.keep(self, self._ep if ep is None else ep, ack)
 
     def certificate(self, ep: int | None = None, *, newest: bool = False) -> KeyCertificate:
         """Of the first key of an epoch, or of its newest. Raises Refused for an epoch that is not in this journal."""
@@ -406,20 +369,6 @@ class Journal:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-class _Day(msgspec.Struct):
-    bday: str = ""
-
-
-_days = msgspec.json.Decoder(_Day)
-
-
-def _bday(data: bytes) -> str:
-    try:
-        return _days.decode(data).bday
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return ""
 
 
 def _decoded(ep: int, seq: int, data: bytes) -> Record:
