@@ -80,7 +80,8 @@ class MqttConsumer:
             self._ready()
 
     def _on_disconnect(self, _c: Any, _u: Any, _f: Any, reason: ReasonCode, _p: Any) -> None:
-        log.warning("broker_lost", message=str(reason))
+        if reason.is_failure:
+            log.warning("broker_lost", message=str(reason))
 
     def _on_message(self, _c: Any, _u: Any, message: paho.MQTTMessage) -> None:
         try:

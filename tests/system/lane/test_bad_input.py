@@ -223,12 +223,13 @@ def test_wrong_answers_of_the_backend_move_nothing_and_the_right_one_brings_ever
     for number, (name, cloud) in enumerate(clouds.items()):
         _, event, words = ANSWERS[name]
         log = (tmp_path / str(number) / "log").read_text()
-        told = [json.loads(line) for line in log.splitlines()]
+        # So many syncs at one lane may meet the bound of its socket's connections; each comes back by itself.
+        told = [entry for entry in map(json.loads, log.splitlines()) if entry["event"] != "lane_gone"]
         about = [entry for entry in told if entry["event"] == event]
         assert 2 <= len(about) <= cloud.uploads, name
         assert all(words in entry["message"] and entry["message"].isprintable() for entry in about), (name, about)
         others = {entry["event"] for entry in told} - {event}
-        assert others <= {"syncing", "catalogue_unreachable", "catalogue_refused"}, name
+        assert others <= {"syncing", "catalogue_unreachable", "catalogue_refused", "settings_unreachable"}, name
         assert len(told) <= len(cloud.paths) + 1, f"{name}: more lines than answers"
         assert "/elsewhere" not in cloud.paths
         assert "device_token" not in log
