@@ -94,7 +94,7 @@ def test_records_carry_the_open_days_date_and_else_the_calendars() -> None:
 
 
 def at_rest(**changes: Any) -> State:
-    opened = LaneStamp.wall_ms() - 25 * 3_600_000
+    opened = LaneStamp().wall_ms() - 25 * 3_600_000
     return ready_state(day=Report("2026-11-27", 1, "live", "DKK", opened), **changes)
 
 
