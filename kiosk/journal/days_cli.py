@@ -25,7 +25,7 @@ def _tell(day: Day) -> None:
     sealed = msgspec.to_builtins(day.sealed) if day.sealed is not None else {}
     for name, value in msgspec.to_builtins(report).items():
         differs = f"   sealed: {sealed[name]}" if name in sealed and sealed[name] != value else ""
-        if isinstance(value, list):
+        if isinstance(value, list | tuple):
             for row in value:
                 out(f"  {name}: {', '.join(f'{key} {figure}' for key, figure in row.items())}\n")
             out(f"  {name}:{differs}\n" if differs else "")

@@ -80,7 +80,12 @@ class House:
         self.lane.on_rest(self._adopt_waiting)
         self._upkeep = Upkeep(self.lane, self.journal)
         self._settings = ShopSettings(
-            self.state_dir / "settings", public_key(enrolled.release_key), enrolled.shop, self.lane, self._translate.use
+            self.state_dir / "settings",
+            public_key(enrolled.release_key),
+            enrolled.shop,
+            self.lane,
+            self._translate.use,
+            self._stamp.wall_ms,
         )
         self._settings.hold(state.settings.version)
         self.lane.on_rest(self._settings.take)

@@ -1,7 +1,6 @@
 """The shop's settings as the lane goes by them: verified here, whoever put the file there, and never an older one."""
 
 import logging
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -49,12 +48,20 @@ def newest(folder: Path, key: Ed25519PublicKey, shop: str, floor: int, now_ms: i
 
 
 class ShopSettings:
-    """Which version the lane goes by. `use` is told of each; all on the lane's thread, except for construction."""
+    """Which version the lane goes by. `use` is told of each, `now_ms` is the lane's clock. All on the lane's thread,
+    except for construction."""
 
     def __init__(
-        self, folder: Path, key: Ed25519PublicKey, shop: str, lane: Lane, use: Callable[[Settings | None], None]
+        self,
+        folder: Path,
+        key: Ed25519PublicKey,
+        shop: str,
+        lane: Lane,
+        use: Callable[[Settings | None], None],
+        now_ms: Callable[[], int],
     ) -> None:
         self._folder, self._key, self._shop = folder, key, shop
+        self._now_ms = now_ms
         self._lane = lane
         self._use = use
 
@@ -75,8 +82,7 @@ class ShopSettings:
         state = self._lane.snapshot().state
         if state.sale is not None or state.attendant is not None or state.health.journal:
             return
-        now_ms = time.time_ns() // 1_000_000
-        found = newest(self._folder, self._key, self._shop, state.settings.sequence + 1, now_ms)
+        found = newest(self._folder, self._key, self._shop, state.settings.sequence + 1, self._now_ms())
         if found is not None:
             self._use(found)
             self._lane.post(on.SettingsAdopted(found.version, found.sequence))

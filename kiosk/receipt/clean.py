@@ -10,6 +10,9 @@ import unicodedata
 MAX_TEXT = 400
 """Longest text in characters; more is cut. A product name of a real shop stays below 120."""
 
+MAX_CODE = 600
+"""Longest text of a QR code in characters: what 58 mm paper holds with modules that every scanner reads."""
+
 # Cc controls, Cf invisible formatting (bidirectional overrides reorder amounts), Co and Cn without a glyph, Cs lone
 # surrogates, Zl and Zp line breaks.
 _UNPRINTABLE = frozenset(("Cc", "Cf", "Co", "Cn", "Cs", "Zl", "Zp"))
@@ -22,6 +25,12 @@ NBSP = "\u00a0"
 def clean(text: str) -> str:
     """`text` as one printable line: NFC, no controls, runs of blanks become one; no-break spaces stay."""
     return re.sub(" {2,}", " ", _printable(text)).strip(" ")
+
+
+def clean_code(text: str) -> str:
+    """What a symbol holds: as it is where it is printable, up to MAX_CODE. A code that is cut says something else, so
+    the length of a line of text is no measure for it."""
+    return text if len(text) <= MAX_CODE and is_clean(text) else clean(text)
 
 
 def clean_columns(text: str) -> str:

@@ -26,7 +26,7 @@ from kiosk.receipt.blocks import (
     Text,
     Total,
 )
-from kiosk.receipt.clean import clean, clean_columns
+from kiosk.receipt.clean import clean, clean_code, clean_columns
 from kiosk.receipt.columns import width, wrap
 from kiosk.receipt.table import tax_table
 
@@ -263,9 +263,9 @@ def _qr(block: Qr, columns: int) -> list[Part]:
     caption = (
         [_centered(line, columns, "quiet") for line in wrap(clean(block.caption), columns)] if block.caption else []
     )
-    if not clean(block.data):
+    if not clean_code(block.data):
         return []
-    return [Gap(4), QrCode(clean(block.data)), Gap(5), *caption]
+    return [Gap(4), QrCode(clean_code(block.data)), Gap(5), *caption]
 
 
 def _banner(text: str, columns: int) -> list[Part]:

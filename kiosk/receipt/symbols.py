@@ -5,11 +5,13 @@ from functools import lru_cache
 import qrcode
 from barcode.codex import Code128
 
+from kiosk.receipt.clean import MAX_CODE
+
 QR_QUIET = 4
 """Modules of white around (ISO/IEC 18004, 6.3.8)."""
 BARS_QUIET = 10
 """Modules of white on either side (ISO/IEC 15417, 4.2)."""
-MAX_QR_TEXT = 600
+MAX_QR_TEXT = MAX_CODE
 MAX_BARS_TEXT = 40
 
 

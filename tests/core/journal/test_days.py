@@ -81,7 +81,9 @@ def test_a_z_report_that_says_more_than_was_sold_is_named(lane: TestLane, capsys
     assert (code, first["same"]) == (1, False)
     with pytest.raises(SystemExit):
         tool.main(["day", str(lane.path), "--day", "2026-11-27"])
-    assert "gross_minor: 4345   sealed: 4346" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "gross_minor: 4345   sealed: 4346" in said
+    assert "tenders: kind card, count 1, amount_minor 4345" in said
 
 
 def test_one_day_is_asked_for(lane: TestLane, capsys: pytest.CaptureFixture[str]) -> None:

@@ -270,6 +270,14 @@ def test_the_shelf(bench: Bench) -> None:
     assert bench.ask("GET", "/shop?q=9638")[1]["products"][0]["name"] == "Milk 1 l"
 
 
+def test_the_staff_badge_is_there_as_soon_as_somebody_is_hired(tmp_path: Path) -> None:
+    known = tmp_path / "staff.json"
+    with running(tmp_path, "--staff", str(known)) as bench:
+        assert bench.ask("GET", "/staff")[1] == {"badge": "", "pin": ""}
+        known.write_text('{"badge": "STAFF-0123456789", "pin": "2580"}')
+        assert bench.ask("GET", "/staff")[1] == {"badge": "STAFF-0123456789", "pin": "2580"}
+
+
 def test_events_tell_of_changes_and_places_are_limited_and_given_back(bench: Bench) -> None:
     def opened() -> tuple[http.client.HTTPConnection, http.client.HTTPResponse]:
         connection = http.client.HTTPConnection(urlsplit(bench.url).netloc, timeout=10)

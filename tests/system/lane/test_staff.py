@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.system.lane.harness import Customer, LaneUnderTest, customer
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]  # two lanes, one after the other
 
 RYE, SEEDED, SODA = "9521000000018", "9521000000025", "9521000001404"
 PILSNER = "9521000001398"
