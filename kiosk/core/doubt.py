@@ -130,7 +130,9 @@ def late(state: State, event: on.PaymentApproved) -> Step:
 def _is_free(state: State) -> bool:
     """Whether no tender is under way: also while a sale whose parts are all given back waits for its last record."""
     tender = under_way(state)
-    return tender is None or (tender.state == "reversed" and state.payment is not None and bool(state.payment.ending))
+    if tender is None or state.payment is None:
+        return True
+    return bool(state.payment.ending) and tender.state in ("reversed", "cancelled", "declined")
 
 
 def left_to_staff(state: State, event: on.PaymentLeftToStaff) -> Step:
