@@ -2,7 +2,6 @@
 
 from hal.api import records as hal
 from kiosk.core import events as on
-from kiosk.lane.stamp import LaneStamp
 from kiosk.records.sale import CardReferences
 
 
@@ -19,7 +18,7 @@ def result(seq: int, result: hal.PaymentResult) -> on.Any:
             return on.PaymentDeclined(result.payment_id, seq, "cancelled", result.reason, result.code)
 
 
-def queried(tender_id: str, answer: hal.PaymentAnswer) -> on.PaymentQueried:
+def queried(tender_id: str, answer: hal.PaymentAnswer, wall_ms: int) -> on.PaymentQueried:
     card = answer.card
     return on.PaymentQueried(
         tender_id,
@@ -29,7 +28,7 @@ def queried(tender_id: str, answer: hal.PaymentAnswer) -> on.PaymentQueried:
         card.currency if card is not None else "",
         references(card) if card is not None else None,
         answer.detail,
-        LaneStamp.wall_ms(),
+        wall_ms,
     )
 
 

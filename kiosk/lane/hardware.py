@@ -19,9 +19,9 @@ from hal.api.client import HalClient, HalGone
 from hal.api.interfaces import NotReady
 from kiosk.core import effects as do
 from kiosk.core import events as on
+from kiosk.core.report import Totals
 from kiosk.core.state import DeviceHealth
 from kiosk.lane.answers import queried, result
-from kiosk.lane.stamp import LaneStamp
 from kiosk.lane.translate import CodeRead
 
 _log = logging.getLogger("kassa.lane.hardware")
@@ -50,11 +50,19 @@ class _Reversal:
 
 
 class Hardware:
-    """One lane's devices: `scanner`, `printer`, `terminal` are the ids in `hal.toml`."""
+    """One lane's devices: `scanner`, `printer`, `terminal` are the ids in `hal.toml`. `wall_ms`: the lane's time."""
 
     def __init__(
-        self, socket: str, post: Callable[..., None], encode: Encoder, scanner: str, printer: str, terminal: str
+        self,
+        socket: str,
+        post: Callable[..., None],
+        encode: Encoder,
+        wall_ms: Callable[[], int],
+        scanner: str,
+        printer: str,
+        terminal: str,
     ):
+        self._wall_ms = wall_ms
         self._post = post
         self._encode = encode
         self._scanner, self._printer, self._terminal = scanner, printer, terminal
@@ -163,7 +171,7 @@ class Hardware:
         except (HalGone, VarlinkErrorReply) as error:
             self._post(on.TerminalNotPrepared(tender_id, _reason(error)))
         else:
-            self._post(on.TerminalPrepared(tender_id, witness, LaneStamp.wall_ms()))
+            self._post(on.TerminalPrepared(tender_id, witness, self._wall_ms()))
 
     async def _charge(self, charge: do.Charge) -> None:
         tender_id = charge.tender_id
@@ -179,7 +187,7 @@ class Hardware:
             if answer.state is hal.PaymentState.in_progress:
                 self._post(on.ChargeSent(tender_id))
             else:
-                self._post(queried(tender_id, answer))
+                self._post(queried(tender_id, answer, self._wall_ms()))
 
     async def _confirm(self, tender_id: str, seq: int) -> None:
         try:
@@ -209,7 +217,7 @@ class Hardware:
             answer = hal.PaymentAnswer(hal.PaymentState.unreachable, 0, None, detail)
         finally:
             self._querying.discard(tender_id)
-        self._post(queried(tender_id, answer))
+        self._post(queried(tender_id, answer, self._wall_ms()))
 
     async def _reverse(self, reversal: do.Reverse) -> None:
         """Asked once by this process: when the core asks again, since an answer could not be recorded, it gets the
@@ -254,6 +262,25 @@ class Hardware:
         with suppress(TimeoutError):
             async with asyncio.timeout(CLAIM_S):
                 await self.client.held(self._terminal)
+
+    async def reconcile(self, no: int) -> Totals:
+        """The acquirer's end of day, once per day number. Never raises; up to some minutes."""
+        try:
+            await self._terminal_held()
+            answer = await self.client.reconcile(self._terminal, f"day-{no}")
+        except (HalGone, VarlinkErrorReply) as error:
+            return Totals("unreachable", detail=_reason(error))
+        return Totals(
+            answer.state.value,
+            answer.amount_minor,
+            answer.currency,
+            answer.count,
+            answer.first_receipt,
+            answer.last_receipt,
+            tuple((one.name, one.count, one.amount_minor) for one in answer.schemes),
+            tuple(answer.lines),
+            answer.detail,
+        )
 
     async def _print(self, job: do.PrintReceipt) -> None:
         try:
