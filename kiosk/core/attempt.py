@@ -50,6 +50,22 @@ def query(state: State, tender: Tender) -> do.QueryPayment:
     return do.QueryPayment(tender.tender_id, tender.requested_minor, currency(state), tender.witness)
 
 
+SAYS_NOTHING = ("late_approval", "reversal_refused", "reversal_unclear")
+"""Doubts of which the terminal's record tells nothing, or something else: it has moved on since that tender's witness,
+by payments of other tenders, or it is the record of a payment and not of its reversal."""
+
+
+def asked(state: State, tender: Tender) -> tuple[do.Any, ...]:
+    """What brings an unclear tender on. What was once left to staff is not asked of the terminal instead, also where
+    the record of that was lost; and no record is looked at that could be another payment's."""
+    left = tender.evidence
+    if tender.state == "unknown" and left is not None:
+        return (do.LeaveToStaff(tender.tender_id, left),)
+    if tender.state == "manual" and left is not None and left.why in SAYS_NOTHING:
+        return ()
+    return (query(state, tender),)
+
+
 def evidence(
     state: State,
     tender: Tender,
@@ -93,7 +109,7 @@ def go_on(state: State) -> Step:
         phase: Phase = "manual" if doubt.state == "manual" else "unknown"
         payment = Payment(doubt.tender_id, phase, staff=True, ending=ending)
         after = replace(state, sale=replace(sale, state="paying"), payment=payment, stage="paying", prompt=None)
-        return Step(after, (query(after, doubt),))
+        return Step(after, asked(after, doubt))
     due = due_minor(sale)
     back = last_paid(sale) if ending or due < 0 else None
     if back is not None:

@@ -120,8 +120,8 @@ def sealed(before: State, event: on.Any, after: State) -> Sale | None:
             return after.sale
         case on.SaleSuspended() if after.sale is not None and after.sale != before.sale:
             return after.sale
-        case on.SaleCancelled(wall_ms) if before.sale is not None:
+        case on.SaleCancelled(wall_ms) if before.sale is not None and after.sale is None:
             return replace(before.sale, state="cancelled", closed_wall_ms=wall_ms)
-        case on.SaleAbandoned(wall_ms) if before.sale is not None:
+        case on.SaleAbandoned(wall_ms) if before.sale is not None and after.sale is None:
             return replace(before.sale, state="abandoned", closed_wall_ms=wall_ms)
     return None

@@ -12,6 +12,8 @@ from msgspec.structs import replace
 from kiosk.core import effects as do
 from kiosk.core import events as on
 from kiosk.core.attempt import (
+    SAYS_NOTHING,
+    asked,
     currency,
     current,
     evidence,
@@ -43,7 +45,7 @@ def queried(state: State, event: on.PaymentQueried) -> Step:
     tender = current(state, event.tender_id)
     if tender is None or state.payment is None or state.payment.phase == "reversing":
         return stay(state)
-    if tender.state == "manual":
+    if tender.state == "manual" or (tender.state == "unknown" and tender.evidence is not None):
         return _told_more(state, tender, event)
     if tender.state not in (*UNDECIDED, "approved"):
         return stay(state)
@@ -128,7 +130,9 @@ def late(state: State, event: on.PaymentApproved) -> Step:
 def _is_free(state: State) -> bool:
     """Whether no tender is under way: also while a sale whose parts are all given back waits for its last record."""
     tender = under_way(state)
-    return tender is None or (tender.state == "reversed" and state.payment is not None and bool(state.payment.ending))
+    if tender is None or state.payment is None:
+        return True
+    return bool(state.payment.ending) and tender.state in ("reversed", "cancelled", "declined")
 
 
 def left_to_staff(state: State, event: on.PaymentLeftToStaff) -> Step:
@@ -144,7 +148,7 @@ def left_to_staff(state: State, event: on.PaymentLeftToStaff) -> Step:
     if after.payment is None or after.payment.tender_id != tender.tender_id:
         return Step(after)  # its turn comes when the one under way is over
     after = replace(after, payment=replace(after.payment, phase="manual", staff=True))
-    return Step(after, () if is_reversal(tender) else (do.StartTimer("query", RETRY_UNKNOWN_S),))
+    return Step(after, (do.StartTimer("query", RETRY_UNKNOWN_S),) if asked(after, tender) else ())
 
 
 def resolve_touched(state: State, event: on.ResolveTouched) -> Step:
@@ -198,10 +202,9 @@ def is_reversal(tender: Tender) -> bool:
 def timer(state: State) -> Step:
     """Time to ask again."""
     tender = under_way(state)
-    asks = tender is not None and tender.state in (*UNDECIDED, "approved", "manual")
-    if tender is None or not asks or (tender.state == "manual" and is_reversal(tender)):
+    if tender is None or tender.state not in (*UNDECIDED, "approved", "manual"):
         return stay(state)
-    return Step(state, (query(state, tender),))
+    return Step(state, asked(state, tender))
 
 
 def unclear_too_long(state: State) -> Step:
@@ -235,7 +238,7 @@ def _told_more(state: State, tender: Tender, event: on.PaymentQueried) -> Step:
     """The record says something new, or can be read again: the member of staff sees it. It settles nothing."""
     old = tender.evidence
     again = do.StartTimer("query", RETRY_UNKNOWN_S)
-    if old is None or is_reversal(tender) or event.answer in ("in_progress", "unreachable"):
+    if old is None or old.why in SAYS_NOTHING or event.answer in ("in_progress", "unreachable"):
         return Step(state, (again,))
     new = _told(state, tender, old.why, event)
     if replace(new, told_wall_ms=0) == replace(old, told_wall_ms=0):

@@ -13,6 +13,7 @@ from kiosk.core import doubt, reversal
 from kiosk.core import effects as do
 from kiosk.core import events as on
 from kiosk.core.attempt import (
+    asked,
     currency,
     current,
     evidence,
@@ -149,7 +150,7 @@ def resume(state: State, *, restarted: bool) -> Step:
         return Step(with_phase(state, "preparing"), (do.PrepareTerminal(tender.tender_id),))
     if tender.state == "manual":
         return doubt.timer(state)
-    return Step(with_phase(state, "unknown"), (query(state, tender),))
+    return Step(with_phase(state, "unknown"), asked(state, tender))
 
 
 def abort(state: State) -> Step:

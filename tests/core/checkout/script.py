@@ -90,6 +90,8 @@ class Script:
                     return self.play(on.ReversalIntended(tender_id, f"r-{tender_id}", ending, 5_000))
                 case do.GiveUp(cancelled):
                     return self.play(on.SaleCancelled(5_000) if cancelled else on.SaleAbandoned(5_000))
+                case _:
+                    pass
         return []
 
     def scan(self, item: Product | None = None, deposit: Product | None = None) -> list[do.Any]:

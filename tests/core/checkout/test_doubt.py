@@ -220,3 +220,23 @@ def test_a_restart_after_any_step_goes_on_and_never_charges(steps: int) -> None:
     assert s.state.sale is not None
     assert (screen(s.state), s.state.sale.state) == ("thanks", "closed")
     assert sum(t.authorised_minor for t in s.state.sale.tenders if t.state == "approved") == 1250
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_late_approval_is_not_settled_by_a_record_that_may_be_of_a_later_payment(recorded: bool) -> None:
+    """The record has moved on by t2, of the same amount: compared with t1's witness it looks like t1."""
+    s = Script()
+    s.scan()
+    s.to_charge("t1")
+    s.play(on.PaymentDeclined("t1", 3, "declined", "card_declined", "05"))
+    s.to_charge("t2")
+    s.approve("t2", 500)
+    s.play(on.PaymentEnded("t2", "stands", []), on.PaymentApproved("t1", 9, 500, "DKK", CARD))
+    if recorded:
+        s.answer_effects()
+    assert not any(isinstance(effect, do.QueryPayment) for effect in s.restart())
+    s.answer_effects()
+    assert tender_state(s) == "manual"
+    assert s.play(on.TimerElapsed("query")) == []
+    s.play(answer("approved", minor=500))
+    assert tender_state(s) == "manual"

@@ -190,3 +190,29 @@ def test_what_the_daemon_or_the_disk_does_changes_nothing_that_no_record_holds()
         asked
     ]
     assert durable_part(s.state) == before == durable_part(s.replayed())
+
+
+def test_every_late_approval_is_settled_before_a_sale_that_is_given_up_ends() -> None:
+    """The second comes while the lane only waits to record the end, with staff's answer to the first just given."""
+    s = Script()
+    s.scan(product(price=2000))
+    for tender_id in ("t0", "t1"):
+        s.to_charge(tender_id)
+        s.play(on.PaymentDeclined(tender_id, 3, "declined", "card_declined", "05"))
+    s.to_charge("t2")
+    s.approve("t2", 500)
+    s.play(on.PaymentEnded("t2", "stands", []), on.ReversalIntended("t2", "r2", "cancelled", 3_000))
+    s.play(on.PaymentApproved("t0", 9, 2000, "DKK", CARD))
+    s.answer_effects()
+    s.play(on.ReversalEnded("t2", "r2", "reversed", ""), STAFF)
+    for n, tender_id in enumerate(("t0", "t1")):
+        assert s.state.sale is not None
+        evidence = s.state.sale.tenders[n].evidence
+        assert evidence is not None
+        s.play(STAFF, on.PaymentResolved(tender_id, False, "a1", evidence, 6_000))
+        if n == 0:
+            s.play(on.PaymentApproved("t1", 10, 2000, "DKK", CARD))
+            s.answer_effects()
+            assert states(s) == ["cancelled", "manual", "reversed"]
+    s.answer_effects()
+    assert s.state.sale is None

@@ -4,6 +4,7 @@ from kiosk.core import effects as do
 from kiosk.core import events as on
 from kiosk.core.basket import grouped
 from kiosk.core.checkout import durable_part
+from kiosk.core.closing import sealed
 from kiosk.core.screen import screen
 from kiosk.core.state import (
     CancelAsked,
@@ -223,8 +224,13 @@ def test_a_basket_is_never_cleared_while_a_payment_is_open() -> None:
     s.scan()
     s.to_charge()
     assert s.play(on.TimerElapsed("idle"), on.TimerElapsed("answer")) == []
-    s.play(on.SaleAbandoned(4_000), on.SaleCancelled(4_000))
-    assert s.state.sale is not None
+    recorded = len(s.journal)
+    for event in (on.SaleAbandoned(4_000), on.SaleCancelled(4_000)):
+        before = s.state
+        s.play(event)
+        assert s.state.sale is not None
+        assert sealed(before, event, s.state) is None
+    assert len(s.journal) == recorded, "a restart would take such a record for the sale's end"
     assert s.state.prompt is None
 
 

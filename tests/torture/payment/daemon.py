@@ -153,7 +153,7 @@ class Daemon:
         payment.state = "unknown"
         if f"{trace}:{amount}" == call.witness:
             payment.state = "not_charged"
-        elif amount == call.amount_minor:
+        elif call.witness and amount == call.amount_minor:
             payment.state, payment.approved = "approved", True
             payment.authorised_minor, payment.trace = amount, trace
         else:

@@ -93,7 +93,9 @@ class Lane:
         assert isinstance(event, on.Durable)
         whole = sealed(before, event, after)
         body = entry(event, effects, after, whole)
-        self.journal.records.append((str(type(event).__struct_config__.tag), msgspec.json.encode(body)))
+        typ = str(type(event).__struct_config__.tag)
+        checks.require(typ not in on.AT_REST or after.sale is None, "lost", f"{typ} while a sale is open")
+        self.journal.records.append((typ, msgspec.json.encode(body)))
         match event:
             case on.TerminalPrepared(tender_id=tender_id):
                 self.intents.add(tender_id)

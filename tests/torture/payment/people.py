@@ -35,7 +35,8 @@ class People:
             case "scanning" | "choosing" if state.sale is not None:
                 self._decide(state.sale)
             case "paying" if self.walk.faulty and self.walk.rng.random() < 0.1:
-                self.walk.happen(on.BackTouched())
+                touched = (on.BackTouched(), on.SaleCancelled(1), on.SaleAbandoned(1), on.PayChosen(lane.new_id()))
+                self.walk.happen(self.walk.rng.choice(touched))
             case "receipt":
                 self.walk.happen(on.ReceiptChosen("none", "{}", lane.new_id()))
             case "thanks":
