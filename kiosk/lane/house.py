@@ -66,6 +66,8 @@ class House:
             context=Context(enrolled.tenant, enrolled.shop, enrolled.reg, enrolled.mode, SOFTWARE),
             recovery=_recovery(keys),
         )
+        if (last := next(self.journal.backward(), None)) is not None:
+            self._stamp.not_before(last.wall_ms)
         _follow_keys(self.journal, keys)
         state, self._barred = self._restored(shop, enrolled)
         catalogue = self._first_catalogue(state.sale.catalogue_version if state.sale is not None else "")
@@ -128,7 +130,13 @@ class House:
     async def _start(self) -> None:
         devices = self.config.devices
         hardware = Hardware(
-            self.config.hal_socket, self.lane.post, encode_receipt, devices.scanner, devices.printer, devices.terminal
+            self.config.hal_socket,
+            self.lane.post,
+            encode_receipt,
+            self._stamp.wall_ms,
+            devices.scanner,
+            devices.printer,
+            devices.terminal,
         )
         fiscal = SCHEMES[self.config.shop.fiscal_scheme]()
         performing = Performing(self._loop, self.lane, hardware, fiscal, self._stamp)

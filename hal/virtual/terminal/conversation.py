@@ -103,7 +103,8 @@ class Conversation:
     async def _status(self, code: int) -> None:
         self.terminal.show(tables.STATUS_TEXTS[code])
         if self.terminal.config_byte & tables.WANTS_STATUS:
-            await self._tell(messages.intermediate_status(code, self.terminal.profile.card_timeout_s))
+            profile = self.terminal.profile
+            await self._tell(messages.intermediate_status(code, profile.card_timeout_s, profile.leaks))
 
     # Administration
 

@@ -61,15 +61,15 @@ def registered(terminal: "VirtualTerminal") -> bytes:
     )
 
 
-def intermediate_status(code: int, timeout_s: float) -> bytes:
+def intermediate_status(code: int, timeout_s: float, leaks: str = "") -> bytes:
     """04 FF: code, time-out in minutes (the register's watch on us), and the text as TLV 24 / 07."""
     minutes = min(max(round(timeout_s / 60), 1), 0xFF)
-    text = tables.STATUS_TEXTS[code].replace("…", "...").encode("ascii")
+    text = f"{tables.STATUS_TEXTS[code].replace('…', '...')} {leaks}".strip().encode("ascii")
     return encode(0x04, 0xFF, bytes((code, minutes)) + bitmaps(((0x06, tlv(0x24, tlv(0x07, text))),)))
 
 
 def status_information(terminal: "VirtualTerminal", entry: Entry) -> bytes:
-    at = datetime.fromisoformat(entry.time)
+    at, leaks = datetime.fromisoformat(entry.time), terminal.profile.leaks
     return encode(0x04, 0x0F, bitmaps((
         (0x27, b"\0"),
         (0x04, bcd(entry.amount_minor, 6)),
@@ -79,16 +79,26 @@ def status_information(terminal: "VirtualTerminal", entry: Entry) -> bytes:
         (0x0D, bytes.fromhex(f"{at:%m%d}")),
         (0x17, bcd(1, 2)),
         (0x19, b"\x60"),
-        (0x22, MASKED_PAN),
+        *_card(leaks),
         (0x29, bcd(terminal.profile.terminal_id, 4)),
         (0x2A, VU_NUMBER),
         (0x3B, f"{entry.trace:06d}".encode() + b"\0\0"),
-        (0x3C, b"REVERSED" if entry.outcome == "reversed" else b"APPROVED"),
+        (0x3C, f"{'REVERSED' if entry.outcome == 'reversed' else 'APPROVED'} {leaks}".strip().encode()),
         (0x87, bcd(entry.receipt, 2)),
         (0x8A, bytes((VISA,))),
-        (0x8B, b"Visa\0"),
+        (0x8B, f"Visa {leaks}".strip().encode() + b"\0"),
         (0xA0, b"\0"),
     )))  # fmt: skip
+
+
+def _card(leaks: str) -> tuple[tuple[int, bytes], ...]:
+    """BMP 22, masked as it should be; or the whole number, and track 2 in BMP 23."""
+    if not leaks:
+        return ((0x22, MASKED_PAN),)
+    return tuple(
+        (bitmap, bytes.fromhex(digits + "F" * (len(digits) % 2)))
+        for bitmap, digits in ((0x22, leaks), (0x23, f"{leaks}D25121010000012345678"))
+    )
 
 
 def declined(terminal: "VirtualTerminal", entry: Entry) -> bytes:
@@ -131,10 +141,11 @@ def receipt_lines(terminal: "VirtualTerminal", entry: Entry) -> list[str]:
         "Card payment" if entry.outcome == "captured" else "Card payment reversed",
         f"Terminal {terminal.profile.terminal_id:08d}",
         f"Trace {entry.trace:06d} Receipt {entry.receipt:04d}",
-        "Visa ############0010",
+        f"Visa {terminal.profile.leaks or '############0010'}",
         f"{at:%Y-%m-%d %H:%M:%S}",
         tables.money(entry.amount_minor, entry.currency),
         "APPROVED" if entry.outcome == "captured" else "REVERSED",
+        *([f";{terminal.profile.leaks}=25121010000012345678?"] if terminal.profile.leaks else []),
     ]
 
 

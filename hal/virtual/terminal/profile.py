@@ -26,6 +26,8 @@ class Profile:
     print_final: the payment is final only when the print lines or blocks after 04 0F are acknowledged too.
     auto: what every customer does, without anybody tapping a card; None waits for `tap`.
     restart_numbers: trace and receipt numbers start again after an end of day.
+    leaks: a card number that a misconfigured terminal shows wherever it can: on its display, in 22, 23 and the texts
+        of 04 0F, and on the receipt. Empty: none, as it should be.
     part_minor: the most that a card pays which can pay only a part (outcome "part").
     reverses: whether it gives a payment back when the register asks; most terminals cannot after an end of day.
     """
@@ -46,6 +48,7 @@ class Profile:
     status_byte: int = 0
     decline_code: int = 0x05
     terminal_id: int = 52500041
+    leaks: str = ""
 
 
 _LIMITS: dict[str, tuple[float, float]] = {
@@ -89,6 +92,10 @@ def _checked_setting(name: str, value: object) -> object:
         return value
     if name == "auto":
         return None if value is None else checked_outcome(value)
+    if name == "leaks":
+        if not isinstance(value, str) or not (value == "" or (value.isascii() and value.isdigit() and len(value) < 20)):
+            raise Refused(f"leaks {value!r} is not up to 19 digits")
+        return value
     if name in ("print_final", "restart_numbers", "reverses"):
         if not isinstance(value, bool):
             raise Refused(f"{name} {value!r} is not true or false")

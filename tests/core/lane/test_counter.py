@@ -43,7 +43,7 @@ def test_a_pin_without_a_badge_is_nothing(counter: Counter) -> None:
 
 
 def test_no_pin_is_taken_while_the_pad_is_locked_not_even_the_right_one(counter: Counter) -> None:
-    now = LaneStamp.wall_ms()
+    now = LaneStamp().wall_ms()
     state = ready_state(prompt=PinAsked("a-1"), refusals=(now,) * 5)
     event = counter.event(state, port.EnterPin("2580"))
     assert isinstance(event, on.BadgeShown)
