@@ -1,5 +1,6 @@
 """The serving process: waitress around the application, from ready to a clean stop."""
 
+import contextlib
 import socket
 import threading
 from pathlib import Path
@@ -52,8 +53,10 @@ class Server:
         self.service.bell.close()
         self._waitress.task_dispatcher.shutdown()
         if self._thread.is_alive():
-            # Only the serving thread may touch its sockets; it returns when it has none left.
-            self._waitress.trigger.pull_trigger(lambda: wasyncore.close_all(self._channels))
+            # Only the serving thread may touch its sockets; it returns when it has none left. A request that ends at
+            # this moment may have woken it between the two halves of the call: then it is closed already.
+            with contextlib.suppress(OSError):
+                self._waitress.trigger.pull_trigger(lambda: wasyncore.close_all(self._channels))
             self._thread.join(timeout=5)
         else:
             wasyncore.close_all(self._channels)

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 import rfc8785
 from hypothesis import given
@@ -35,6 +36,30 @@ def test_no_other_writing_of_the_same_object_is_taken(value: dict[str, Any]) -> 
         if other != data:
             with pytest.raises(NotCanonical):
                 parse(other)
+
+
+_odd_texts = st.text('aN:å黑"\\\n,{', max_size=5)
+_odd_values = st.recursive(
+    _odd_texts | st.integers(0, 9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_odd_texts, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(_odd_texts, _odd_values, max_size=3))
+def test_a_key_is_refused_if_and_only_if_it_is_not_ascii_wherever_it_stands(value: dict[str, Any]) -> None:
+    data = msgspec.json.encode(value, order="sorted")
+    if _all_keys(value).isascii():
+        assert parse(data) == value
+    else:
+        with pytest.raises(NotCanonical, match="ASCII"):
+            parse(data)
+
+
+def _all_keys(value: object) -> str:
+    if isinstance(value, dict):
+        return "".join(key + _all_keys(item) for key, item in value.items())
+    return "".join(map(_all_keys, value)) if isinstance(value, list) else ""
 
 
 @given(st.text(max_size=4), st.integers(0, 0xD7FF))
