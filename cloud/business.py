@@ -3,15 +3,19 @@
 Made from the records as `cloud.projection` makes sales, and made again from them at any time.
 """
 
+from typing import Any
+
 import msgspec
 import sqlalchemy as sa
 
 from cloud import schema
 from cloud.alarms import raise_alarm
 from cloud.projection import Rows, Unreadable
-from kiosk.records.journal import Record
+from kiosk.records.journal import BadRecord, Record, decode
 
 _MOST_TEXT = 64_000
+_MOST_NAMED = 5
+_MARK = b'"day.reconciled"'
 
 
 class _Report(msgspec.Struct):
@@ -22,6 +26,25 @@ class _Report(msgspec.Struct):
     gross_minor: int
     sales: int
     closed_ms: int
+
+
+class _Totals(msgspec.Struct):
+    outcome: str
+    amount_minor: int = 0
+    count: int = 0
+
+
+class _Comparison(msgspec.Struct):
+    ours_minor: int
+    ours_count: int
+    difference_minor: int = 0
+    explained: list[dict[str, Any]] = []
+
+
+class _Reconciled(msgspec.Struct):
+    no: int
+    totals: _Totals
+    comparison: _Comparison
 
 
 class _Recalled(msgspec.Struct):
@@ -47,6 +70,42 @@ def rows(record: Record) -> Rows:
                 return {}
     except (KeyError, TypeError, msgspec.ValidationError) as error:
         raise Unreadable(f"{record.typ}: {error}") from None
+
+
+def difference(record: Record) -> str:
+    """What an operator must know of an acquirer's end of day that says otherwise; empty when all is well."""
+    if record.typ != "day.reconciled":
+        return ""
+    try:
+        told = msgspec.convert(record.body["event"], _Reconciled)
+    except (KeyError, TypeError, msgspec.ValidationError):
+        return ""
+    theirs, ours = told.totals, told.comparison
+    if theirs.outcome != "closed" or (not ours.difference_minor and theirs.count == ours.ours_count):
+        return ""
+    places = {"ours": "not at the terminal", "terminal": "only at the terminal", "doubt": "in doubt"}
+    named = [
+        f"{places.get(str(one.get('where')), '?')}: receipt {one.get('receipt_no') or '-'}, sale {one.get('sale_no')}"
+        for one in ours.explained[:_MOST_NAMED]
+    ]
+    text = (
+        f"day {told.no}: the terminal has {theirs.count} payments of {theirs.amount_minor}, "
+        f"the lane {ours.ours_count} of {ours.ours_minor}"
+    )
+    return "; ".join([text, *named]).replace("\x00", "\ufffd")[:500]
+
+
+def tell(connection: sa.Connection, now_ms: int, dev: str, ep: int, records: list[tuple[int, bytes]]) -> None:
+    """Alarm where an acquirer's end of day, among these records by their number, says otherwise than the lane."""
+    for seq, data in records:
+        if _MARK not in data:
+            continue
+        try:
+            text = difference(decode(data))
+        except BadRecord:
+            continue
+        if text:
+            raise_alarm(connection, now_ms, dev, "day_difference", ep, seq, text)
 
 
 def check(connection: sa.Connection, now_ms: int, found: Rows) -> None:

@@ -77,7 +77,7 @@ def seen(store: Store, clock: Clock, device: Device) -> None:
     now = clock()
     if device.contact_ms is None or now - device.contact_ms >= _CONTACT_STEP_MS:
         table = schema.kiosks
-        with store.write() as connection:
+        with store.write(lasting=False) as connection:
             connection.execute(table.update().where(table.c.dev == device.dev).values(contact_ms=now))
 
 
@@ -129,7 +129,7 @@ def put_status(store: Store, clock: Clock, device: Device, status: Status) -> No
     table = schema.kiosks
     now = clock()
     text = msgspec.json.encode(msgspec.structs.replace(status, received_ms=now)).decode().replace("\\u0000", "\\ufffd")
-    with store.write() as connection:
+    with store.write(lasting=False) as connection:
         connection.execute(table.update().where(table.c.dev == device.dev).values(status=text, contact_ms=now))
 
 

@@ -243,6 +243,7 @@ class _Upload:
         new = [entry for entry in self.entries if entry.seq > row.hwm]
         self._append(new, row.shop, row.reg, row.uninterpreted, certificate)
         gaps.tell(self.connection, self.now_ms, dev, [entry.data for entry in new])
+        business.tell(self.connection, self.now_ms, dev, self.ep, [(entry.seq, entry.data) for entry in new])
         return self.keys.acknowledge(Head(dev, self.ep, last, new[-1].hash))
 
     def _first_difference(self, hwm: int) -> int | None:

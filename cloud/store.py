@@ -80,10 +80,12 @@ class Store:
             return work(connection)
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[sa.Connection]:
+    def write(self, *, lasting: bool = True) -> Iterator[sa.Connection]:
         """One transaction, committed at the end; blocks up to 10 s for a lock before. Raises Busy; Conflict, which is
-        Busy too, where running it again at once may do."""
+        Busy too, where running it again at once may do. Not `lasting`: a power cut may undo it in its first second."""
         with self._exclusive(), _translated("write"), self._writer.begin() as connection:
+            if not lasting and not self._sqlite:
+                connection.exec_driver_sql("SET LOCAL synchronous_commit TO off")
             yield connection
 
     @contextlib.contextmanager

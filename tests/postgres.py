@@ -19,7 +19,7 @@ import psycopg
 _START_S = 30.0
 _STEP_S = 0.02
 _AS_POSTGRES = ("setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups", "--pdeathsig=QUIT")
-_FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
+_FAST = ("fsync=off", "full_page_writes=off")
 _QUIET = ("listen_addresses=", "max_connections=200", "log_min_messages=fatal", "autovacuum_naptime=60s")
 
 

@@ -26,7 +26,7 @@ from asyncvarlink import (
 from asyncvarlink.conversion import ConversionError
 
 from hal.api.interfaces import BadRequest, CardTerminal, ClaimedByAnother, Devices, NoSuchDevice, Printer, Scanner
-from hal.api.records import Batch, Device, JobState, PaymentAnswer, PrinterProfile
+from hal.api.records import Batch, Device, JobState, PaymentAnswer, PrinterProfile, ReconcileAnswer
 from hal.api.wire import Line, WireError, decode
 
 BACKOFF_FIRST_S = 0.05
@@ -267,6 +267,10 @@ class HalClient:
             amount_minor=amount_minor,
             currency=currency,
         )
+
+    async def reconcile(self, device: str, reconcile_id: str) -> ReconcileAnswer:
+        answer = await self._ask(device, CardTerminal, "Reconcile", device=device, reconcile_id=reconcile_id)
+        return cast(ReconcileAnswer, answer)
 
     async def _payment(self, device: str, method: str, **parameters: Any) -> PaymentAnswer:
         return cast(PaymentAnswer, await self._ask(device, CardTerminal, method, device=device, **parameters))

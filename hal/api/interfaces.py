@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from asyncvarlink import TypedVarlinkErrorReply, VarlinkInterface, varlinkmethod
 
-from hal.api.records import Batch, Device, JobState, PaymentAnswer, PrinterProfile
+from hal.api.records import Batch, Device, JobState, PaymentAnswer, PrinterProfile, ReconcileAnswer
 
 MAX_FRAME_BYTES = 4 * 1024 * 1024
 """Longest message on the socket, either way; a longer one ends the connection."""
@@ -160,4 +160,10 @@ class CardTerminal(VarlinkInterface, name="kassa.hal.CardTerminal"):
     ) -> PaymentAnswer:
         """Reverse an approved payment by the terminal's receipt number, once per reversal_id. Blocks up to 180 s.
         `cancelled` means reversed; `declined` that the terminal refused; `unknown` that it must be asked of staff."""
+        raise NotImplementedError
+
+    @varlinkmethod(return_parameter="answer")
+    async def Reconcile(self, *, device: str, reconcile_id: str) -> ReconcileAnswer:
+        """The acquirer's end of day, once per reconcile_id: the same id again answers the same, as long as the daemon
+        runs. Blocks up to 180 s. Raises NotReady when nothing was sent."""
         raise NotImplementedError

@@ -251,6 +251,41 @@ class PaymentState(enum.Enum):
     """The terminal could not be asked; ask again later."""
 
 
+class ReconcileState(enum.Enum):
+    closed = "closed"
+    """The terminal has closed its day and told its totals."""
+    refused = "refused"
+    not_possible = "not_possible"
+    """This terminal has no end of day."""
+    unknown = "unknown"
+    """It may have closed its day; its totals are not known."""
+
+
+@dataclass(frozen=True)
+class SchemeTotal:
+    """Card payments of one scheme, reversals taken off."""
+
+    name: str
+    count: int
+    amount_minor: int
+
+
+@dataclass(frozen=True)
+class ReconcileAnswer:
+    """Answer of `CardTerminal.Reconcile`. The sums are of all payments since the terminal's last end of day; `lines`
+    is what it would have printed. `detail` is a stable word or the terminal's code."""
+
+    state: ReconcileState
+    amount_minor: int
+    currency: str
+    count: int
+    first_receipt: str
+    last_receipt: str
+    schemes: list[SchemeTotal]
+    lines: list[str]
+    detail: str = field(default="")
+
+
 @dataclass(frozen=True)
 class PaymentAnswer:
     """Answer of `CardTerminal.Query`. With `result_seq` > 0 the result still waits for `Confirm`. `card` is set when

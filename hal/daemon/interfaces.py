@@ -14,7 +14,7 @@ from asyncvarlink import VarlinkInterfaceRegistry, varlinkmethod
 from asyncvarlink.serviceinterface import VarlinkServiceInterface
 
 from hal.api import interfaces as api
-from hal.api.records import Batch, Device, JobState, Kind, PaymentAnswer, PrinterProfile
+from hal.api.records import Batch, Device, JobState, Kind, PaymentAnswer, PrinterProfile, ReconcileAnswer
 from hal.api.scrub import scrubbed
 from hal.daemon.supervisor import Slot, Supervisor
 from hal.drivers.contract import Busy, NotAwaited, PrinterDriver, ScannerDriver, TerminalDriver
@@ -273,6 +273,12 @@ class CardTerminal(api.CardTerminal):
         _check_money(amount_minor, currency)
         call = driver.reverse(payment_id, reversal_id, receipt_no, amount_minor, currency)
         return await self._session.lasting(device, call)
+
+    @varlinkmethod(return_parameter="answer")
+    async def Reconcile(self, *, device: str, reconcile_id: str) -> ReconcileAnswer:
+        driver = self._driver(device)
+        _check_id("reconcile_id", reconcile_id)
+        return scrubbed(await self._session.lasting(device, driver.reconcile(reconcile_id)))
 
 
 _DESCRIBED = VarlinkInterfaceRegistry()

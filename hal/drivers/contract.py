@@ -18,6 +18,7 @@ from hal.api.records import (
     PrintEnded,
     PrinterProfile,
     Read,
+    ReconcileAnswer,
 )
 
 
@@ -100,3 +101,5 @@ class TerminalDriver(Driver, Protocol):
     async def reverse(
         self, payment_id: str, reversal_id: str, receipt_no: str, amount_minor: int, currency: str
     ) -> PaymentAnswer: ...
+
+    async def reconcile(self, reconcile_id: str) -> ReconcileAnswer: ...

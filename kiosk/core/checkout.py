@@ -6,7 +6,7 @@ gives the same sale whatever the devices do meanwhile; `durable_part` is what mu
 
 from msgspec.structs import replace
 
-from kiosk.core import attendance, closing, day, doubt, payment, reversal, scanning, suspend
+from kiosk.core import attendance, closing, day, doubt, payment, reconcile, reversal, scanning, suspend
 from kiosk.core import effects as do
 from kiosk.core import events as on
 from kiosk.core.attempt import last_paid
@@ -167,6 +167,8 @@ def _dispatch(state: State, event: on.Any) -> Step:
             return day.read(state, event)
         case on.DayClosed():
             return day.closed(state, event)
+        case on.Reconciled():
+            return reconcile.reconciled(state, event)
         case on.SettingsAdopted(version, sequence):
             newer = sequence > state.settings.sequence
             return Step(replace(state, settings=Adopted(version, sequence))) if newer else stay(state)
@@ -295,7 +297,8 @@ def _resume(state: State, *, restarted: bool = False) -> Step:
     """What happened meanwhile is not known, or could not be recorded: ask, and do again what may be done again."""
     if state.payment is not None:
         return payment.resume(state, restarted=restarted)
-    return closing.resume(state)
+    again = closing.resume(state)
+    return Step(again.state, (*again.effects, *reconcile.resume(state)))
 
 
 def _elapsed(state: State, name: str) -> Step:

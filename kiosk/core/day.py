@@ -54,10 +54,16 @@ def closed(state: State, event: on.DayClosed) -> Step:
         return stay(state)
     shown = None if event.by_clock else DayShown(event.report, "Z", printed=bool(event.job_id))
     after = replace(
-        state, day=None, z_no=state.day.no, grand_total_minor=state.day.grand_total_minor, prompt=shown, stage="idle"
+        state,
+        day=None,
+        z_no=state.day.no,
+        grand_total_minor=state.day.grand_total_minor,
+        reconcile_due=state.day.no,
+        prompt=shown,
+        stage="idle",
     )
     prints = (do.PrintReceipt(event.job_id, event.document, copy=False),) if event.job_id else ()
-    return Step(after, prints)
+    return Step(after, (*prints, do.Reconcile(event.report.no)))
 
 
 def can_close(state: State) -> bool:

@@ -103,6 +103,12 @@ class Finish(Effect, frozen=True, tag="finish"):
     """The customer is done or gone. Answer: SaleFinished."""
 
 
+class Reconcile(Effect, frozen=True, tag="reconcile"):
+    """The acquirer's end of day, after day `no` was closed. Answer: Reconciled, whatever the terminal can do."""
+
+    no: int
+
+
 class Leave(Effect, frozen=True, tag="leave"):
     """The attendant's task is done, or they did nothing for too long. Answer: AttendantLeft."""
 
@@ -142,6 +148,7 @@ Any = (
     | GiveUp
     | Finish
     | Leave
+    | Reconcile
     | StartTimer
     | StopTimer
     | CallStaff

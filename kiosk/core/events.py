@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from kiosk.core.report import Report
+from kiosk.core.report import Comparison, Report, Totals
 from kiosk.core.state import Catalogue, DeviceHealth, DeviceName, Ending, Shop, TimerName
 from kiosk.records.sale import CardReferences, Evidence, Fiscal, Product, RestrictionCheck
 
@@ -307,6 +307,14 @@ class DayClosed(Event, frozen=True, tag="day.close"):
     by_clock: bool
 
 
+class Reconciled(Event, frozen=True, tag="day.reconciled"):
+    """The acquirer's end of day after day `no` was closed: what the terminal said, and how it compares with ours."""
+
+    no: int
+    totals: Totals
+    comparison: Comparison
+
+
 class SettingsAdopted(Event, frozen=True, tag="settings.adopted"):
     """A newer version of the shop's signed settings holds from here on."""
 
@@ -470,6 +478,7 @@ Durable = (
     | DayOpened
     | DayRead
     | DayClosed
+    | Reconciled
     | SettingsAdopted
     | Restarted
 )

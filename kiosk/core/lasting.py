@@ -18,6 +18,7 @@ class Lasting(msgspec.Struct, frozen=True, omit_defaults=True):
     day: Report | None = None
     z_no: int = 0
     grand_total_minor: int = 0
+    reconcile_due: int = 0
 
 
 def lasting(state: State) -> Lasting:

@@ -1,4 +1,6 @@
-"""What a business day adds up to: a record, so fields only come, each with a default."""
+"""What a business day adds up to, here and at the acquirer: records, so fields only come, each with a default."""
+
+from typing import Literal
 
 import msgspec
 
@@ -48,3 +50,39 @@ class Report(msgspec.Struct, frozen=True):
     first_receipt_no: int = 0
     last_receipt_no: int = 0
     grand_total_minor: int = 0
+
+
+class Totals(msgspec.Struct, frozen=True):
+    """What the terminal said. `outcome`: closed, refused, not_possible, unknown, unreachable. Receipt numbers as text,
+    with their leading zeros."""
+
+    outcome: str
+    amount_minor: int = 0
+    currency: str = ""
+    count: int = 0
+    first_receipt: str = ""
+    last_receipt: str = ""
+    schemes: tuple[tuple[str, int, int], ...] = ()
+    lines: tuple[str, ...] = ()
+    detail: str = ""
+
+
+class Explained(msgspec.Struct, frozen=True):
+    """One thing that may explain a difference. `where`: `ours` (approved here, outside the terminal's range),
+    `terminal` (a number of its range that we have not), `doubt` (not approved here, as large as the difference)."""
+
+    where: Literal["ours", "terminal", "doubt"]
+    receipt_no: str = ""
+    trace_no: str = ""
+    amount_minor: int = 0
+    sale_no: int = 0
+    state: str = ""
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """`ours_minor`: what our approved card payments charged, tips and surcharges included."""
+
+    ours_minor: int
+    ours_count: int
+    difference_minor: int = 0
+    explained: tuple[Explained, ...] = ()

@@ -280,6 +280,8 @@ class State(Base, frozen=True):
     """Number of the last day that was closed."""
     grand_total_minor: int = 0
     """Turnover of all closed days."""
+    reconcile_due: int = 0
+    """The closed day whose comparison with the acquirer is not recorded yet; 0: none."""
     recalled: tuple[str, ...] = ()
     """Of which suspended sales this lane has taken up, the beginnings of their ids, the last few."""
     slip: str = ""

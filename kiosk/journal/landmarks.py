@@ -36,12 +36,11 @@ class Landmarks:
     provisional: set[int] = field(default_factory=set)
 
     def gap_at(self, ep: int, seq: int) -> Gap | None:
-        """The gap in which a record lies."""
-        for declared in self.gaps.values():
-            gap = declared.gap
-            if gap.ep == ep and gap.first <= seq <= gap.last:
-                return gap
-        return None
+        """The gap in which a record lies; the widest, if it was declared again with its neighbours."""
+        found = [
+            item.gap for item in self.gaps.values() if item.gap.ep == ep and item.gap.first <= seq <= item.gap.last
+        ]
+        return max(found, key=lambda gap: gap.last - gap.first, default=None)
 
 
 def read(

@@ -75,6 +75,15 @@ def inspect(
     return opened
 
 
+def undeclared(
+    database: Database, marks: Landmarks, ack: Acknowledgement | None, head: Head, *, newest: bool
+) -> list[Gap]:
+    """What is damaged in an epoch of an open journal, and was not noticed when it was opened. Reads all of it."""
+    found = Opened(marks, {} if ack is None else {head.ep: ack})
+    _Epoch(database, found, head.ep, head, newest=newest, mend=True).survey("")
+    return found.damage
+
+
 def _certificate(ep: int, text: bytes, dev: str) -> KeyCertificate:
     try:
         certificate = msgspec.json.decode(text, type=KeyCertificate)
@@ -113,7 +122,7 @@ class _Epoch:
         except Damaged as error:
             if not self.mend:
                 raise
-            head, count = self._survey(error)
+            head, count = self.survey(str(error))
         self.opened.heads[self.ep] = head
         self.opened.checked += count
 
@@ -178,7 +187,7 @@ class _Epoch:
 
     # Only with `mend`
 
-    def _survey(self, error: Damaged) -> tuple[Head, int]:
+    def survey(self, why: str) -> tuple[Head, int]:
         """Every record of the epoch, every signature: which ranges have to be stepped over, and whether the file is
         an older one than the backend knows."""
         keys, ack = self.opened.landmarks.keys[self.ep], self.opened.acknowledged.get(self.ep)
@@ -200,7 +209,7 @@ class _Epoch:
             in_range = any(item.first <= ack.hwm <= item.last for item in ranges)
             if head.seq < ack.hwm or (not in_range and (stored is None or leaf_hash(stored[0]) != ack.hash)):
                 reason = "cut_tail" if head.seq < ack.hwm else "rewritten"
-                self._depart(reason, str(error), Place(self.ep, ack.hwm, ack.hash), head)
+                self._depart(reason, why, Place(self.ep, ack.hwm, ack.hash), head)
         return head, head.seq
 
     def _tail_hash(self, tail: Range) -> str:

@@ -50,7 +50,8 @@ class Reader:
         with self._lock:
             # Copied at once: the lane's thread may add to it meanwhile.
             gaps = [found for found in tuple(self._marks.gaps.values()) if found.gap.ep == ep]
-            over = next((g for g in gaps if g.gap.first <= after_seq + 1 and after_seq <= g.gap.last), None)
+            here = [g for g in gaps if g.gap.first <= after_seq + 1 and after_seq <= g.gap.last]
+            over = max(here, key=lambda g: (g.gap.last, -g.gap.first), default=None)
             if over is not None:
                 after_seq, prev = over.gap.last, over.gap.after_prev
             elif (found := self._hash(ep, after_seq)) is not None:

@@ -26,7 +26,7 @@ from kiosk.journal.database import Database
 from kiosk.journal.errors import Damaged, DiskFull, OutOfService, Refused, WrongJournal
 from kiosk.journal.file import opened as opened_file
 from kiosk.journal.guard import check_identity, take_lock, translate
-from kiosk.journal.opening import Opened
+from kiosk.journal.opening import Opened, undeclared
 from kiosk.journal.reading import Batch, Reader
 from kiosk.journal.recovery import Departure, JournalKey, Recovery, place
 from kiosk.journal.reserve import Reserve
@@ -304,14 +304,33 @@ class Journal:
         """All records, newest first, epoch after epoch, stepping over damaged ranges that a gap record declares: to
         find where a replay has to begin. Raises Damaged."""
         for ep in reversed(self.epochs):
-            seq = self.head(ep).seq
-            while seq > 0:
-                if (gap := self.landmarks.gap_at(ep, seq)) is not None:
-                    seq = gap.first - 1
-                    continue
-                found = self._writer.database.find(ep, seq)
-                yield _decoded(ep, seq, b"" if found is None else found[0])
-                seq -= 1
+            yield from self._backward(ep)
+
+    def _backward(self, ep: int) -> Iterator[Record]:
+        """Each record is held to the hash that the one after it names: `open` has not looked at all of them."""
+        seq, expected = self.head(ep).seq, self.head(ep).hash
+        while seq > 0:
+            if (gap := self.landmarks.gap_at(ep, seq)) is not None:
+                seq, expected = gap.first - 1, gap.before
+                continue
+            found = self.stored(ep, seq)
+            if found is None or leaf_hash(found[0]) != expected:
+                if self._recovery is None or not self.mend(ep) or self.landmarks.gap_at(ep, seq) is None:
+                    raise Damaged("broken_chain", ep, seq, f"it is not the record that record {seq + 1} follows")
+                continue
+            record = _decoded(ep, seq, found[0])
+            yield record
+            seq, expected = seq - 1, record.prev
+
+    def mend(self, ep: int) -> int:
+        """Verify all records of an epoch and declare what is damaged; how many ranges. Blocks for as long as that
+        takes. Raises what `append` raises."""
+        newest = ep == max(self.epochs)
+        damage = undeclared(
+            self._writer.database, self.landmarks, self._acknowledged.get(ep), self.head(ep), newest=newest
+        )
+        lifecycle.declare(self, damage)
+        return len(damage)
 
     # Acknowledging
 

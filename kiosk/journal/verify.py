@@ -187,7 +187,9 @@ class _Epoch:
         except BadGap as error:
             raise _Stop(self._bad(record.seq, "bad_gap", str(error))) from None
         verified = gap.ep == self.report.ep and gap.first >= self.report.first_seq
-        if verified and not any((found.ep, found.first_seq) == (gap.ep, gap.first) for found in self._gaps):
+        if verified and not any(
+            found.ep == gap.ep and found.first_seq <= gap.first and gap.last <= found.last_seq for found in self._gaps
+        ):
             why = f"it declares records {gap.first} to {gap.last} of epoch {gap.ep} damaged, and they are whole"
             raise _Stop(self._bad(record.seq, "gap_unfounded", why))
 

@@ -19,10 +19,10 @@ from hal.api.client import HalClient, HalGone
 from hal.api.interfaces import NotReady
 from kiosk.core import effects as do
 from kiosk.core import events as on
+from kiosk.core.report import Totals
 from kiosk.core.state import DeviceHealth
-from kiosk.lane.stamp import SystemClock
+from kiosk.lane.answers import queried, result
 from kiosk.lane.translate import CodeRead
-from kiosk.records.sale import CardReferences
 
 _log = logging.getLogger("kassa.lane.hardware")
 
@@ -50,11 +50,19 @@ class _Reversal:
 
 
 class Hardware:
-    """One lane's devices: `scanner`, `printer`, `terminal` are the ids in `hal.toml`."""
+    """One lane's devices: `scanner`, `printer`, `terminal` are the ids in `hal.toml`. `wall_ms`: the lane's time."""
 
     def __init__(
-        self, socket: str, post: Callable[..., None], encode: Encoder, scanner: str, printer: str, terminal: str
+        self,
+        socket: str,
+        post: Callable[..., None],
+        encode: Encoder,
+        wall_ms: Callable[[], int],
+        scanner: str,
+        printer: str,
+        terminal: str,
     ):
+        self._wall_ms = wall_ms
         self._post = post
         self._encode = encode
         self._scanner, self._printer, self._terminal = scanner, printer, terminal
@@ -143,7 +151,7 @@ class Hardware:
             progress = event.payment_progress
             self._post(on.PaymentProgressed(progress.payment_id, progress.progress.value, progress.text))
         elif event.payment_result is not None:
-            self._post(_result(event.seq, event.payment_result))
+            self._post(result(event.seq, event.payment_result))
         elif event.payment_ended is not None:
             ended = event.payment_ended
             self._post(on.PaymentEnded(ended.payment_id, ended.standing.value, ended.receipt_lines))
@@ -163,7 +171,7 @@ class Hardware:
         except (HalGone, VarlinkErrorReply) as error:
             self._post(on.TerminalNotPrepared(tender_id, _reason(error)))
         else:
-            self._post(on.TerminalPrepared(tender_id, witness, SystemClock().wall_ms()))
+            self._post(on.TerminalPrepared(tender_id, witness, self._wall_ms()))
 
     async def _charge(self, charge: do.Charge) -> None:
         tender_id = charge.tender_id
@@ -179,7 +187,7 @@ class Hardware:
             if answer.state is hal.PaymentState.in_progress:
                 self._post(on.ChargeSent(tender_id))
             else:
-                self._post(_queried(tender_id, answer))
+                self._post(queried(tender_id, answer, self._wall_ms()))
 
     async def _confirm(self, tender_id: str, seq: int) -> None:
         try:
@@ -209,7 +217,7 @@ class Hardware:
             answer = hal.PaymentAnswer(hal.PaymentState.unreachable, 0, None, detail)
         finally:
             self._querying.discard(tender_id)
-        self._post(_queried(tender_id, answer))
+        self._post(queried(tender_id, answer, self._wall_ms()))
 
     async def _reverse(self, reversal: do.Reverse) -> None:
         """Asked once by this process: when the core asks again, since an answer could not be recorded, it gets the
@@ -254,6 +262,25 @@ class Hardware:
         with suppress(TimeoutError):
             async with asyncio.timeout(CLAIM_S):
                 await self.client.held(self._terminal)
+
+    async def reconcile(self, no: int) -> Totals:
+        """The acquirer's end of day, once per day number. Never raises; up to some minutes."""
+        try:
+            await self._terminal_held()
+            answer = await self.client.reconcile(self._terminal, f"day-{no}")
+        except (HalGone, VarlinkErrorReply) as error:
+            return Totals("unreachable", detail=_reason(error))
+        return Totals(
+            answer.state.value,
+            answer.amount_minor,
+            answer.currency,
+            answer.count,
+            answer.first_receipt,
+            answer.last_receipt,
+            tuple((one.name, one.count, one.amount_minor) for one in answer.schemes),
+            tuple(answer.lines),
+            answer.detail,
+        )
 
     async def _print(self, job: do.PrintReceipt) -> None:
         try:
@@ -303,45 +330,6 @@ class Hardware:
 def _digested(data: bytes, profile: hal.PrinterProfile) -> on.PrintedJob:
     return on.PrintedJob(
         sha256(data).hexdigest(), profile.dots, profile.columns, profile.code_pages, profile.cutter, profile.qr
-    )
-
-
-def _result(seq: int, result: hal.PaymentResult) -> on.Any:
-    match result.outcome:
-        case hal.Outcome.approved if result.card is not None:
-            card = result.card
-            return on.PaymentApproved(result.payment_id, seq, card.authorised_minor, card.currency, references(card))
-        case hal.Outcome.approved:
-            return on.PaymentLost(result.payment_id, sent=True, reason="approved_without_details")
-        case hal.Outcome.declined:
-            return on.PaymentDeclined(result.payment_id, seq, "declined", result.reason, result.code)
-        case hal.Outcome.cancelled:
-            return on.PaymentDeclined(result.payment_id, seq, "cancelled", result.reason, result.code)
-
-
-def _queried(tender_id: str, answer: hal.PaymentAnswer) -> on.PaymentQueried:
-    card = answer.card
-    return on.PaymentQueried(
-        tender_id,
-        answer.state.value,
-        answer.result_seq,
-        card.authorised_minor if card is not None else 0,
-        card.currency if card is not None else "",
-        references(card) if card is not None else None,
-        answer.detail,
-        SystemClock().wall_ms(),
-    )
-
-
-def references(card: hal.CardDetails) -> CardReferences:
-    return CardReferences(
-        masked_pan=card.masked_pan,
-        scheme=card.scheme,
-        terminal_id=card.terminal_id,
-        trace_no=card.trace_no,
-        receipt_no=card.receipt_no,
-        authorisation_code=card.authorisation_code,
-        terminal_time=card.terminal_time,
     )
 
 

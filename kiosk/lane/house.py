@@ -130,7 +130,13 @@ class House:
     async def _start(self) -> None:
         devices = self.config.devices
         hardware = Hardware(
-            self.config.hal_socket, self.lane.post, encode_receipt, devices.scanner, devices.printer, devices.terminal
+            self.config.hal_socket,
+            self.lane.post,
+            encode_receipt,
+            self._stamp.wall_ms,
+            devices.scanner,
+            devices.printer,
+            devices.terminal,
         )
         fiscal = SCHEMES[self.config.shop.fiscal_scheme]()
         performing = Performing(self._loop, self.lane, hardware, fiscal, self._stamp)

@@ -57,7 +57,7 @@ class Lane:
     def __init__(self, state: State, journal: Journal, translator: Translator, barred: str = "") -> None:
         """`barred`: why no sale may be begun, whatever the journal's disk says; `state` says so already."""
         self._barred = barred
-        self._journal = journal
+        self._journal = self.journal = journal
         self._translator = translator
         self._performer: Performer | None = None
         self._queue: queue.SimpleQueue[tuple[object, int] | None] = queue.SimpleQueue()

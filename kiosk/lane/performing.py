@@ -8,6 +8,7 @@ from kiosk.core import effects as do
 from kiosk.core import events as on
 from kiosk.lane.fiscal import FiscalPort
 from kiosk.lane.hardware import Hardware
+from kiosk.lane.reconciling import reconciled
 from kiosk.lane.stamp import LaneStamp, new_id
 
 if TYPE_CHECKING:
@@ -62,6 +63,10 @@ class Performing:
                 self._lane.post(on.ReversalIntended(tender_id, new_id(), ending, self._stamp.wall_ms()))
             case do.Finish():
                 self._lane.post(on.SaleFinished())
+            case do.Reconcile(no):
+                task = self._loop.create_task(self._reconcile(no))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
             case do.Leave(attendant_id):
                 self._lane.post(on.AttendantLeft(attendant_id))
             case do.CallStaff(why):
@@ -73,6 +78,10 @@ class Performing:
         timer = self._timers.pop(name, None)
         if timer is not None:
             timer.cancel()
+
+    async def _reconcile(self, no: int) -> None:
+        totals = await self._hardware.reconcile(no)
+        self._lane.post(lambda: self._lane.post(reconciled(self._lane.journal, no, totals)))
 
     async def _fiscalise(self, effect: do.Fiscalise) -> None:
         self._lane.post(on.Fiscalised(await self._fiscal.fiscalise(effect.sale)))

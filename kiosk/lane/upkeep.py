@@ -11,6 +11,7 @@ from kiosk.records.identity import Acknowledgement
 
 _log = logging.getLogger("kassa.lane.upkeep")
 STALE = "stale_epoch"
+_DAMAGE = ("broken_chain", "bad_signature", "bad_sequence", "foreign")
 
 
 class Upkeep:
@@ -37,6 +38,8 @@ class Upkeep:
         )
 
     def told(self, ep: int, halt: str, message: str) -> None:
+        if halt in _DAMAGE and ep in self._journal.epochs:
+            self._mend(ep)
         if ep != self._journal.head().ep:
             return
         self.upload = f"{halt}: {message}" if halt else ""
@@ -44,6 +47,15 @@ class Upkeep:
             self._fence = f"this register was given to another device ({message}); enrol the lane again"
             if self._lane.snapshot().state.sale is None:
                 self.at_rest()
+
+    def _mend(self, ep: int) -> None:
+        """Records that were acknowledged long ago are not verified at each start. A backend that was set back asks for
+        them again, and finds what has become of them."""
+        try:
+            if self._journal.mend(ep):
+                self._lane.tell_recorded()
+        except JournalError as error:
+            _log.error("journal: %s", error)
 
     def at_rest(self) -> None:
         """Nothing is open: what had to wait for that."""

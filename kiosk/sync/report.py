@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
-import structlog
 
 from kiosk.api.client import LaneClient, LaneGone, LaneRefused
 from kiosk.api.interfaces import LaneStatus
@@ -16,7 +15,6 @@ from kiosk.sync.meaning import Failed
 from kiosk.sync.threads import in_thread
 from kiosk.sync.uplink import Uplink
 
-log = structlog.get_logger()
 _LANE_PAUSE_S = 5.0
 
 
@@ -50,13 +48,12 @@ class Reporter:
 
     async def _report(self) -> None:
         self._changed.clear()
-        try:
+        # Not worth a line in the log: what keeps a status back keeps the records back too, and that is told.
+        with contextlib.suppress(LaneGone, LaneRefused, Failed):
             async with await LaneClient.connect(self.lane) as lane:
                 status = await lane.status()
             body = encoded(status, self.uplink.state.halt)
             await in_thread(lambda: self.backend.status(body))
-        except (LaneGone, LaneRefused, Failed) as error:
-            log.debug("status_not_sent", message=str(error))
 
     async def _follow_lane(self) -> None:
         while True:

@@ -74,7 +74,7 @@ def test_closed_it_is_printed_and_the_next_sale_opens_another_and_the_grand_tota
     s = opened()
     sold(s, (1250, False))
     s.play(on.AttendantIdentified("a-1", ("day",)))
-    assert close(s) == [do.PrintReceipt("j9", "{}", copy=False)]
+    assert close(s) == [do.PrintReceipt("j9", "{}", copy=False), do.Reconcile(1)]
     assert isinstance(s.state.prompt, DayShown)
     assert (s.state.day, s.state.z_no, s.state.grand_total_minor) == (None, 1, 1250)
     s.play(on.AttendantLeft("a-1"))

@@ -8,9 +8,11 @@ import pytest
 from kiosk.core import effects as do
 from kiosk.core import events as on
 from kiosk.core.checkout import durable_part, is_recorded, step
+from kiosk.core.report import Comparison, Report, Totals
 from kiosk.core.state import DeviceHealth, Ending
 from kiosk.core.tenders import UNSETTLED, due_minor, paid_minor, reckoning
-from kiosk.records.sale import Evidence, Fiscal
+from kiosk.records.sale import Evidence, Fiscal, RestrictionCheck
+from kiosk.records.settings import ROLES
 from tests.core.checkout.script import CARD, PANT, READY, SHOP, Script, product
 
 TENDERS = ("t1", "t2", "t3")
@@ -31,6 +33,13 @@ ANSWERS: tuple[Answer, ...] = (
     "unknown",
     "unreachable",
 )
+
+BEER = product("05712345678920", 2000, restriction="age_18")
+
+
+def checked(outcome: str) -> RestrictionCheck:
+    return RestrictionCheck("age_18", "seen_by_staff", outcome, "attendant", "a-1")
+
 
 EVENT_POOL: list[on.Any] = [
     *(
@@ -73,6 +82,40 @@ EVENT_POOL: list[on.Any] = [
     on.SaleCancelled(1),
     on.SaleAbandoned(1),
     on.Restarted("x"),
+    *(on.AttendantIdentified("a-1", roles) for roles in (ROLES, ("approve",), ("void", "day"), ())),
+    on.AttendantLeft("a-1"),
+    *(on.AttendantRefused("a-1", n * 1000) for n in range(5)),
+    *(on.BadgeShown("a-1", wait_s) for wait_s in (0, 60)),
+    on.MenuTouched(),
+    on.TimerElapsed("attendant"),
+    on.ItemScanned(BEER, PANT, "]E0", "l100", "d100", "s100", "v1", "da", 1),
+    *(
+        on.RestrictionChecked(BEER, deposit, "]E0", line, f"{line}-d", "s100", "v1", "da", 1, checked(outcome))
+        for line in ("l100", "w1")
+        for outcome in ("approved", "refused")
+        for deposit in (None, PANT)
+    ),
+    *(on.LineVoided(f"l{n}", ids, "other") for n in range(100, 104) for ids in ((f"v{n}",), (f"v{n}", f"w{n}"))),
+    on.SaleSuspended("KASSA1:", "{}", "j5", 1),
+    on.SaleSuspended("KASSA1:", "{}", "", 1),
+    *(
+        on.SaleRecalled(original * 16, "transferred", "v0", goods, (), "r", "s9", "v1", "da", 1)
+        for original in ("ab", "cd")
+        for goods in ((on.RecalledItem(product(), PANT, 2, 1250), on.RecalledItem(BEER, None, 1, 1)),)
+    ),
+    on.FoundNotPossible("recall_busy"),
+    on.DayOpened("2026-11-27", 1),
+    on.DayOpened("2026-11-28", 2),
+    on.DayLooked(),
+    *(
+        on.DayClosed(Report("2026-11-27", no, "live", "DKK", 1), "{}", job, by_clock)
+        for no in (1, 2)
+        for job in ("", "j6")
+        for by_clock in (True, False)
+    ),
+    on.DayRead(Report("2026-11-27", 1, "live", "DKK", 1), "{}", "j7"),
+    *(on.Reconciled(no, Totals("closed", 5, "DKK", 1, "1", "1"), Comparison(0, 0, -5)) for no in (1, 2)),
+    *(on.SettingsAdopted(f"v{n}", n) for n in (1, 2)),
     on.Touched(),
     on.StartTouched(),
     on.PayTouched(),
@@ -134,7 +177,7 @@ def expected(s: Script, n: int) -> list[on.Any]:
             return [on.ReceiptChosen("print", "{}", "j1")]
         case "printing":
             return [on.ReceiptPrintEnded("j1", "printed", "")]
-        case "thanks":
+        case "thanks" | "suspended":
             return [on.SaleFinished()]
 
 

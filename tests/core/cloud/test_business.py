@@ -83,3 +83,33 @@ def test_they_are_made_again_from_the_records(backend: Backend) -> None:
     before = [backend.rows(table) for table in (schema.day_reports, schema.recalls)]
     rebuild(backend.store)
     assert [backend.rows(table) for table in (schema.day_reports, schema.recalls)] == before
+
+
+RECONCILED: dict[str, Any] = {
+    "no": 3,
+    "totals": {"outcome": "closed", "amount_minor": 3350, "count": 2},
+    "comparison": {
+        "ours_minor": 4600, "ours_count": 3, "difference_minor": 1250,
+        "explained": [{"where": "ours", "receipt_no": "0042", "sale_no": 7}],
+    },
+}  # fmt: skip
+
+
+def test_an_acquirers_end_of_day_that_says_otherwise_is_an_alarm_with_the_sale(backend: Backend) -> None:
+    device = backend.device()
+    device.append("day.reconciled", {"event": RECONCILED})
+    upload(backend, device)
+    (alarm,) = backend.rows(schema.alarms)
+    assert alarm["kind"] == "day_difference"
+    assert "2 payments of 3350, the lane 3 of 4600" in alarm["text"]
+    assert "not at the terminal: receipt 0042, sale 7" in alarm["text"]
+
+
+@pytest.mark.parametrize("outcome", ["closed", "not_possible", "unknown"])
+def test_no_difference_is_no_alarm(backend: Backend, outcome: str) -> None:
+    device = backend.device()
+    same = {"ours_minor": 3350, "ours_count": 2, "difference_minor": 0, "explained": []}
+    totals = RECONCILED["totals"] | {"outcome": outcome}
+    device.append("day.reconciled", {"event": RECONCILED | {"totals": totals, "comparison": same}})
+    upload(backend, device)
+    assert alarms(backend) == []

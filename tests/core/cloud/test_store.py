@@ -133,6 +133,43 @@ def test_two_that_make_the_same_row_at_once_both_find_it(tmp_path: Path, databas
     assert sorted(attempts) == ([False, False, True] if database else [False, True])
 
 
+def test_of_two_that_wait_for_each_other_one_is_run_again(tmp_path: Path, empty: Callable[[], str]) -> None:
+    store = Store(tmp_path, empty())
+    for seq in (1, 2):
+        put_record(store, seq=seq)
+    both_hold = threading.Barrier(2, timeout=10)
+    attempts: list[int] = []
+
+    def lock(first: int, then: int) -> Callable[[sa.Connection], None]:
+        def work(connection: sa.Connection) -> None:
+            attempts.append(first)
+            table = schema.records
+            connection.execute(table.update().where(table.c.seq == first).values(typ="held"))
+            if len(attempts) <= 2:
+                both_hold.wait()
+            connection.execute(table.update().where(table.c.seq == then).values(typ="held"))
+
+        return work
+
+    threads = [threading.Thread(target=store.run, args=(lock(*order),)) for order in ((1, 2), (2, 1))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    store.close()
+    assert len(attempts) == 3
+
+
+def test_only_what_need_not_last_is_not_awaited_on_the_disk(tmp_path: Path, empty: Callable[[], str]) -> None:
+    store = Store(tmp_path, empty())
+    asked = sa.text("SELECT setting, reset_val FROM pg_settings WHERE name = 'synchronous_commit'")
+    for lasting in (False, True):
+        with store.write(lasting=lasting) as connection:
+            now, usual = connection.execute(asked).one()
+        assert now == (usual if lasting else "off")
+    store.close()
+
+
 def test_what_always_collides_is_busy_in_the_end(tmp_path: Path, database: str) -> None:
     store = Store(tmp_path, database)
     put_record(store)

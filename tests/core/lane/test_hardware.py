@@ -20,7 +20,9 @@ def answers(socket: Path, effect: do.Any, *, printer: bool = False) -> list[Any]
 
     async def perform() -> list[Any]:
         posted: asyncio.Queue[Any] = asyncio.Queue()
-        hardware = Hardware(str(socket), lambda event, cause=0: posted.put_nowait(event), broken, "s", "p", "t")
+        hardware = Hardware(
+            str(socket), lambda event, cause=0: posted.put_nowait(event), broken, lambda: 1, "s", "p", "t"
+        )
         if printer:
             # The one call that has to succeed before the receipt is encoded.
             async def profile(device: str) -> PrinterProfile:

@@ -1,6 +1,7 @@
 """Real journals against the real backend: epochs that follow each other, damage, restored and copied lanes."""
 
 import asyncio
+import random
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from cloud.keys import rotate_cosign
 from kiosk.api.client import LaneClient
 from kiosk.core.state import State
 from kiosk.journal.errors import Damaged
+from kiosk.records.journal import Record
 from kiosk.records.lifecycle import EPOCH, read_epoch
 from kiosk.sync.http import HttpBackend
 from kiosk.sync.uplink import Uplink
@@ -367,3 +369,46 @@ def test_a_change_of_the_backends_key_reaches_the_lane(lane: RealLane) -> None:
         assert [record.typ for record in journal.backward()].count("journal.cosign") == 1
     newcomer = lane.backend.device(reg="2").enrolment
     assert newcomer.cosign_key == ack.changes[-1].new
+
+
+def test_a_backend_that_was_set_back_finds_old_damage_and_gets_the_rest(lane: RealLane) -> None:
+    """What was acknowledged long ago is not verified at each start; now it is needed again."""
+    lane.write(6)
+    assert lane.sync()
+    lane.edit(f"UPDATE records SET data = x'7b7d' WHERE place = {AT + 3}")
+    with lane.backend.store.write() as connection:
+        connection.execute(schema.records.delete().where(schema.records.c.seq > 1))
+        first = connection.execute(schema.records.select()).one()
+        connection.execute(schema.epochs.update().values(hwm=1, hash=first.hash))
+    lane.write(1)
+    assert not lane.sync()
+    assert lane.sync()
+    assert seqs(lane, 1) == [1, 2, 4, 5, 6, 7, 8]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_whatever_is_damaged_between_two_syncs_the_backend_gets_the_rest(lane: RealLane, seed: int) -> None:
+    luck, whole = random.Random(seed), set[int]()
+    for _ in range(5):
+        lane.write(luck.randrange(2, 7))
+        whole |= {record.seq for record in _records(lane)}
+        if luck.random() < 0.5:
+            assert lane.sync()
+            held = seqs(lane, 1)
+            assert whole <= set(held)
+            assert held == sorted(held)
+        hit = {seq for seq in range(1, max(whole)) if luck.random() < 0.2}
+        lane.edit(*(luck.choice([DROP, ROT]).format(AT + seq) for seq in sorted(hit)))
+        whole = {seq for seq in whole if seq not in hit or seq in seqs(lane, 1)}
+    lane.write(1)
+    assert lane.sync()
+    assert whole <= set(seqs(lane, 1))
+    assert {kind for kind, _ in lane.alarms()} <= {"gap"}
+
+
+DROP, ROT = "DELETE FROM records WHERE place = {}", "UPDATE records SET data = x'00' WHERE place = {}"
+
+
+def _records(lane: RealLane) -> list[Record]:
+    with lane.open() as journal:
+        return list(journal.backward())

@@ -71,7 +71,8 @@ def test_a_wish_reaches_the_lane(window: FlaskClient, lane: HeldLane) -> None:
     assert wish(window).status_code == 204
     assert wish(window, b'{"wish":"remove","line_id":"l3"}').status_code == 204
     assert wish(window, b'{"wish":"receipt","how":"qr"}').status_code == 204
-    assert lane.wishes == [wishes.GoToPay(), wishes.Remove("l3"), wishes.ChooseReceipt("qr")]
+    assert wish(window, b'{"wish":"resolve","charged":"no"}').status_code == 204
+    assert lane.wishes == [wishes.GoToPay(), wishes.Remove("l3"), wishes.ChooseReceipt("qr"), wishes.Resolve("no")]
 
 
 REFUSED: list[tuple[bytes, dict[str, str], int, str]] = [
@@ -81,6 +82,7 @@ REFUSED: list[tuple[bytes, dict[str, str], int, str]] = [
     (b'{"wish":"pay","amount":0}', {}, 400, "wish"),
     (b'{"wish":"receipt","how":"fax"}', {}, 400, "wish"),
     (b'{"wish":"remove","line_id":7}', {}, 400, "wish"),
+    (b'{"wish":"resolve","charged":"perhaps"}', {}, 400, "wish"),
     (b'{"wish":"remove","line_id":"\xff"}', {}, 400, "wish"),
     (b'{"wish":"pay"}', {"Content_Type": "text/plain"}, 415, "content_type"),
     (b'{"wish":"pay"}', {"Content_Type": "application/x-www-form-urlencoded"}, 415, "content_type"),

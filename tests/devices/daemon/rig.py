@@ -26,6 +26,8 @@ from hal.api.records import (
     PaymentState,
     PrinterProfile,
     Read,
+    ReconcileAnswer,
+    ReconcileState,
 )
 from hal.api.server import Connection, Server, listen
 from hal.daemon.hub import Hub
@@ -107,6 +109,10 @@ class FakeDevice:
         await self.gate.wait()
         self.calls.append("query ended")
         return CALM
+
+    async def reconcile(self, reconcile_id: str) -> ReconcileAnswer:
+        self.calls.append(("reconcile", reconcile_id))
+        return ReconcileAnswer(ReconcileState.closed, 1250, "DKK", 1, "0001", "0001", [], [])
 
     async def reverse(self, *given: Any) -> PaymentAnswer:
         _refuse(given[0])

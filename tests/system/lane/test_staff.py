@@ -105,6 +105,10 @@ def test_an_attendants_day(tmp_path: Path, browser: Browser) -> None:
         shopper.sees("attract", "")
 
         one.journal_verifies()
+        one.until(lambda: bool(records(one, "day.reconciled")))
+        (reconciled,) = records(one, "day.reconciled")
+        told = reconciled["body"]["event"]
+        assert (told["totals"]["outcome"], told["comparison"]["difference_minor"]) == ("closed", 0)
         day = one.command("kassa-journal", "day", str(one.state / "lane" / "journal.db"), "--json")
         assert day.returncode == 0, day.stdout + day.stderr
         report = json.loads(day.stdout)

@@ -11,13 +11,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
-from hal.api.records import Condition, PaymentAnswer, PaymentState
+from hal.api.records import Condition, PaymentAnswer, PaymentState, ReconcileAnswer
 from hal.drivers.contract import Busy, NotAwaited, Reporter
-from hal.drivers.terminal.zvt import judge, reversal, words
+from hal.drivers.terminal.zvt import judge, reconcile, reversal, words
 from hal.drivers.terminal.zvt.codec import Abort, Completion, Fields, Nak, commands
 from hal.drivers.terminal.zvt.currency import numeric
 from hal.drivers.terminal.zvt.memory import Payment, Payments
 from hal.drivers.terminal.zvt.payment import PaymentRun, Profile, drop
+from hal.drivers.terminal.zvt.reconcile import Reconciliations
 from hal.drivers.terminal.zvt.reversal import Reversals
 from hal.drivers.terminal.zvt.session import Session, Timing
 from hal.transports import DeviceGone
@@ -69,6 +70,7 @@ class ZvtTerminal:
         self._timing = timing
         self._payments = Payments()
         self._reversals = Reversals()
+        self._reconciliations = Reconciliations()
         self._jobs: deque[Job] = deque()
         self._session: Session | None = None
         self._settled_at_s = 0.0
@@ -352,6 +354,20 @@ class ZvtTerminal:
 
             async def run(session: Session) -> None:
                 await reversal.run(session, request, amount_minor, code, new)
+                self._be_ready()
+
+            self._push(Job(run, new.drop))
+        return await known.result(self._timing.reverse_s)
+
+    async def reconcile(self, reconcile_id: str) -> ReconcileAnswer:
+        known = self._reconciliations.get(reconcile_id)
+        if known is None:
+            self._check_ready()
+            known = new = self._reconciliations.add(reconcile_id)
+            self._be_busy()
+
+            async def run(session: Session) -> None:
+                await reconcile.run(session, commands.end_of_day(self._password), new)
                 self._be_ready()
 
             self._push(Job(run, new.drop))

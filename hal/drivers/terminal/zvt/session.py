@@ -102,10 +102,15 @@ class Session(Inbox[Message]):
                 return
 
     async def finish(
-        self, t4_s: float, status: Callable[[Fields], None], busy: Callable[[], None] = lambda: None
+        self,
+        t4_s: float,
+        status: Callable[[Fields], None],
+        busy: Callable[[], None] = lambda: None,
+        printed: Callable[[Print], None] = lambda part: None,
     ) -> Completion | Abort:
         """Follow a command that carries no payment to its end. `status` is given each status information, which is
-        acknowledged; `busy` is called when the terminal says that it will take longer."""
+        acknowledged; `busy` is called when the terminal says that it will take longer; `printed` is given what it
+        prints."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + t4_s
         while True:
@@ -124,6 +129,8 @@ class Session(Inbox[Message]):
                     deadline = loop.time() + t4_s
                     await self.ack()
                 case _:
+                    if isinstance(message, Print):
+                        printed(message)
                     await self.answer_unasked(message)
 
     def t4(self, message: Intermediate, present_s: float) -> float:

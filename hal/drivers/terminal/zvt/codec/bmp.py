@@ -30,6 +30,15 @@ CHARSET = "cp437"
 
 
 @dataclass(frozen=True)
+class Sums:
+    """BMP 60: the receipt numbers of an end of day, and count and amount of each of seven groups of cards."""
+
+    first_receipt: str
+    last_receipt: str
+    groups: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
 class Fields:
     """What a message told. Numbers keep their leading zeros as text; absent ones are None or empty.
 
@@ -55,6 +64,7 @@ class Fields:
     status_byte: int | None = None
     contract: str = ""
     totals: bool = False
+    sums: Sums | None = None
     undecoded: bool = False
     conflicting: bool = False
 
@@ -152,7 +162,7 @@ def _take(fields: Fields, number: int, value: bytes) -> Fields:
         case 0x49:
             return replace(fields, currency=bcd(value))
         case 0x60:
-            return replace(fields, totals=True)
+            return replace(fields, totals=True, sums=_sums(value))
         case 0x87:
             return replace(fields, receipt=bcd(value))
         case 0x88:
@@ -163,6 +173,20 @@ def _take(fields: Fields, number: int, value: bytes) -> Fields:
             return replace(fields, card_name=clean(value).strip())
         case _:
             return fields
+
+
+_GROUPS = 7
+
+
+def _sums(value: bytes) -> Sums | None:
+    """None for a field of another length: some terminals add groups of their own, and then none can be told apart."""
+    if len(value) != 4 + 7 * _GROUPS:
+        return None
+    try:
+        groups = tuple((value[at], int(bcd(value[at + 1 : at + 7]))) for at in range(4, len(value), 7))
+        return Sums(bcd(value[:2]), bcd(value[2:4]), groups)
+    except Undecodable:
+        return None
 
 
 def _take_container(fields: Fields, value: bytes) -> Fields:
