@@ -15,7 +15,7 @@ from kiosk.records.journal import BadRecord, Record, decode
 
 _MOST_TEXT = 64_000
 _MOST_NAMED = 5
-_MARK = b'"day.reconciled"'
+_MARKS = (b'"day.reconciled"', b'"payment.manual"')
 
 
 class _Report(msgspec.Struct):
@@ -49,6 +49,19 @@ class _Reconciled(msgspec.Struct):
 
 class _Recalled(msgspec.Struct):
     original: str
+
+
+class _Evidence(msgspec.Struct):
+    why: str
+    requested_minor: int
+    currency: str
+    said: str = ""
+    detail: str = ""
+
+
+class _LeftToStaff(msgspec.Struct):
+    tender_id: str
+    evidence: _Evidence
 
 
 def rows(record: Record) -> Rows:
@@ -95,17 +108,34 @@ def difference(record: Record) -> str:
     return "; ".join([text, *named]).replace("\x00", "\ufffd")[:500]
 
 
+def in_doubt(record: Record) -> str:
+    """What an operator must know of a payment that neither lane nor terminal can settle; empty for anything else."""
+    if record.typ != "payment.manual":
+        return ""
+    try:
+        told = msgspec.convert(record.body["event"], _LeftToStaff)
+    except (KeyError, TypeError, msgspec.ValidationError):
+        return ""
+    seen = told.evidence
+    said = f"the terminal said {seen.said or 'nothing'}" + (f" ({seen.detail})" if seen.detail else "")
+    asked = f"{seen.requested_minor} {seen.currency} (minor units)"
+    text = f"payment {told.tender_id} of {asked} is left to staff: {seen.why}; {said}"
+    return text.replace("\x00", "\ufffd")[:500]
+
+
 def tell(connection: sa.Connection, now_ms: int, dev: str, ep: int, records: list[tuple[int, bytes]]) -> None:
-    """Alarm where an acquirer's end of day, among these records by their number, says otherwise than the lane."""
+    """Alarm where a record among these, by their number, asks for a person: an acquirer's end of day that says
+    otherwise than the lane, a payment that only staff can settle."""
     for seq, data in records:
-        if _MARK not in data:
+        if not any(mark in data for mark in _MARKS):
             continue
         try:
-            text = difference(decode(data))
+            record = decode(data)
         except BadRecord:
             continue
-        if text:
-            raise_alarm(connection, now_ms, dev, "day_difference", ep, seq, text)
+        for kind, text in (("day_difference", difference(record)), ("payment_manual", in_doubt(record))):
+            if text:
+                raise_alarm(connection, now_ms, dev, kind, ep, seq, text)
 
 
 def check(connection: sa.Connection, now_ms: int, found: Rows) -> None:

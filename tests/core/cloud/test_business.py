@@ -113,3 +113,23 @@ def test_no_difference_is_no_alarm(backend: Backend, outcome: str) -> None:
     device.append("day.reconciled", {"event": RECONCILED | {"totals": totals, "comparison": same}})
     upload(backend, device)
     assert alarms(backend) == []
+
+
+def test_a_payment_that_only_staff_can_settle_is_an_alarm(backend: Backend) -> None:
+    device = backend.device()
+    evidence = {
+        "why": "unclear",
+        "requested_minor": 7185,
+        "currency": "DKK",
+        "said": "unknown",
+        "detail": "trace 12 is another amount",
+    }
+    event = {"type": "payment.manual", "tender_id": "t1", "evidence": evidence, "wall_ms": 1}
+    device.append("payment.manual", {"event": event})
+    device.append("payment.manual", {"event": {"type": "payment.manual"}})
+    upload(backend, device)
+    (alarm,) = backend.rows(schema.alarms)
+    assert (alarm["kind"], alarm["seq"]) == ("payment_manual", 1)
+    for word in ("t1", "7185 DKK", "unclear", "unknown", "trace 12 is another amount"):
+        assert word in alarm["text"]
+    assert "Payment in doubt" in backend.call("GET", "/").body.decode()
