@@ -107,7 +107,7 @@ class Source:
         return found
 
     def entries(self) -> Iterator[Entry]:
-        """All records in file order."""
+        """All records in file order; at the end BrokenOff where the tables beside them do not hold together."""
         if self.lost:
             raise BrokenOff(Bad(0, 0, "lost_log", self.lost))
         at = (0, 0)
@@ -127,6 +127,22 @@ class Source:
         except (apsw.Error, ValueError) as error:
             why = f"the file's pages do not hold together: {error}"
             raise BrokenOff(Bad(at[0], at[1] + 1, "file", why)) from None
+        if why := self._torn():
+            raise BrokenOff(Bad(0, 0, "file", why))
+
+    def _torn(self) -> str:
+        """What is wrong with the pages of the small tables. One flipped bit can make a table read as empty, and no
+        record would know of it; the records themselves are chained."""
+        for table in _COLUMNS:
+            if table == "records":
+                continue
+            try:
+                found = self._connection.execute(f"PRAGMA quick_check('{table}')").fetchone()
+            except apsw.Error as error:
+                return f"the pages of its table {table!r} do not hold together: {error}"
+            if found is None or found[0] != "ok":
+                return f"the pages of its table {table!r} do not hold together: {' '.join(str(found).split())[:200]}"
+        return ""
 
     def candidates(self) -> list[Entry]:
         """Records that may be about the journal itself: gaps, key changes, epochs. Walks through the whole file."""

@@ -325,3 +325,22 @@ def test_a_log_header_is_checked_by_its_own_checksum(killed: TestLane) -> None:
         changed = bytearray(header)
         changed[at] ^= 0x01
         assert not wal.header_bytes_fit(bytes(changed)), f"byte {at}"
+
+
+def test_an_acknowledgement_that_one_bit_makes_vanish_is_missed(lane: TestLane) -> None:
+    """The count of cells of the table's page: SQLite reads the table as empty, and every record still verifies."""
+    with lane.open() as journal:
+        heads = fill(journal, 5)
+        journal.acknowledge(lane.acknowledgement(heads[-1]))
+    connection = apsw.Connection(str(lane.path))
+    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    page_bytes = int(str(connection.pragma("page_size")))
+    root = int(str(connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'acknowledgements'").get))
+    connection.close()
+    data = bytearray(lane.path.read_bytes())
+    data[(root - 1) * page_bytes + 4] ^= 1
+    lane.path.write_bytes(data)
+    with Source(lane.path) as source:
+        assert source.acknowledgements == {}
+        with pytest.raises(BrokenOff, match="its table 'acknowledgements' do not hold together"):
+            list(source.entries())

@@ -42,12 +42,12 @@ def _run(folder: Path, count: int, chance: random.Random, progress: Progress) ->
     # Long and short ones mixed, so that the progress is even and both workers end together.
     chance.shuffle(tasks)
     chunks = [tasks[at : at + _CHUNK] for at in range(0, len(tasks), _CHUNK)]
-    totals: Counter[str] = Counter(count=len(tasks), detected=0, cut=0, intact=0, forgotten=0, wrong=0)
+    totals: Counter[str] = Counter(count=len(tasks), detected=0, cut=0, intact=0, wrong=0)
     workers = multiprocessing.get_context("forkserver").Pool(os.cpu_count(), _begin, (folder,))
     with workers as pool:
         for outcome in pool.imap_unordered(_judge, chunks):
             totals.update(outcome)
-            progress(sum(totals[name] for name in ("detected", "cut", "intact", "forgotten", "wrong")), len(tasks))
+            progress(sum(totals[name] for name in ("detected", "cut", "intact", "wrong")), len(tasks))
     return dict(totals)
 
 

@@ -1,7 +1,4 @@
-"""What a damaged copy still says, and whether that may be so.
-
-`forgotten`: every record is there and verifies, only the acknowledgement is not; nothing else in the file knows of it.
-"""
+"""What a damaged copy still says, and whether that may be so."""
 
 import os
 from collections.abc import Iterator
@@ -99,9 +96,6 @@ class Judge:
             return "detected", 0
         if entries != self._entries[: len(entries)]:
             raise Wrong("records were changed, and it verifies")
-        if entries == self._entries and not texts[1] and _meaning((texts[0], {})) == _meaning((self._texts[0], {})):
-            # The cell count of its table's page: no record is lost, and the backend acknowledges again when asked.
-            return "forgotten", len(entries)
         durable = len(self._entries) - 1
         if len(entries) < durable or _meaning(texts) != _meaning(self._texts):
             return "short", len(entries)
