@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import structlog
@@ -65,7 +66,9 @@ def _run(database: str, sessions: int, first: int, seed: int, counters: Counter[
         store = Store(folder / "cloud", database)
         try:
             world = (store, keys.load_or_make(folder / "cloud" / "keys"), folder, seed, counters, done)
-            asyncio.run(_all(world, database, sessions, first))
+            # On a thread of its own: the caller's may run an event loop already, as a browser's interface does.
+            with ThreadPoolExecutor(1) as thread:
+                thread.submit(lambda: asyncio.run(_all(world, database, sessions, first))).result()
         finally:
             store.close()
 

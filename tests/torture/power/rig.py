@@ -11,6 +11,9 @@ from pathlib import Path
 from tests.torture.power.log import NAME
 
 IMAGE_BYTES = 24 * 1024 * 1024
+_BLOCK_BYTES = "4096"
+_BACKUP_BLOCK = "2048"
+"""Blocks in a group, and so where the second group, with the backup of the superblock, begins."""
 _TOOLS = ("mkfs.ext4", "e2fsck", "losetup", "mount", "umount")
 
 
@@ -36,8 +39,10 @@ def call(*command: str | Path, good: tuple[int, ...] = (0,)) -> str:
 def make_image(path: Path) -> None:
     path.write_bytes(b"")
     os.truncate(path, IMAGE_BYTES)
-    # 4 KiB blocks as on a real disk, and no initialisation left for later.
-    call("mkfs.ext4", "-q", "-F", "-b", "4096", "-J", "size=4", "-E", "lazy_itable_init=0,lazy_journal_init=0", path)
+    # 4 KiB blocks as on a real disk, and no initialisation left for later. Groups small enough that there is a second
+    # one: like a real disk it then has a backup of the superblock.
+    lazy = "lazy_itable_init=0,lazy_journal_init=0"
+    call("mkfs.ext4", "-q", "-F", "-b", _BLOCK_BYTES, "-g", _BACKUP_BLOCK, "-J", "size=4", "-E", lazy, path)
 
 
 @contextmanager
@@ -66,7 +71,8 @@ def logged_disk(folder: Path, image: Path, log: Path) -> Iterator[Path]:
 @contextmanager
 def recovered(image: Path, mounted: Path) -> Iterator[bool]:
     """A file with a disk's image, mounted as at boot: ext4 recovers itself, and where it cannot, for a superblock that
-    was torn between its two sectors, e2fsck puts it right first. Whether it had to. Raises RuntimeError."""
+    was torn between its two sectors, e2fsck puts it right first, from the backup if need be. Whether it had to. Raises
+    RuntimeError."""
     mount = ("mount", "-t", "ext4", "-o", "loop,noatime", image, mounted)
     repaired = False
     try:
@@ -74,7 +80,10 @@ def recovered(image: Path, mounted: Path) -> Iterator[bool]:
     except RuntimeError:
         repaired = True
         # 1: errors were corrected.
-        call("e2fsck", "-fy", image, good=(0, 1))
+        try:
+            call("e2fsck", "-fy", image, good=(0, 1))
+        except RuntimeError:
+            call("e2fsck", "-fy", "-b", _BACKUP_BLOCK, "-B", _BLOCK_BYTES, image, good=(0, 1))
         call(*mount)
     try:
         yield repaired
