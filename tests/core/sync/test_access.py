@@ -80,7 +80,10 @@ def test_without_the_right_password_it_is_denied(
     if line:
         (tmp_path / "wrong").write_text("not it, and secret")
         line = line | {"password": str(tmp_path / "wrong")}
-    answer = tried(adapter(locked, backend.device().enrolment, **line), backend)
+    enrolment = backend.device().enrolment
+    # The broker hangs up at once, and its word may be lost with the line: then the lane tries again, as here.
+    answers = (tried(adapter(locked, enrolment, **line), backend) for _ in range(5))
+    answer = next((answer for answer in answers if not isinstance(answer, Unreachable)), None)
     assert isinstance(answer, Denied), answer
     assert "not it" not in answer.message
     assert "not it" not in "".join(capsys.readouterr())
