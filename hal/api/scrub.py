@@ -27,7 +27,7 @@ _MIN_INSIDE = 15
 _RUN = re.compile(r"(?<!\d\.)(?<!\d)\d(?:[ \u00a0\t-]?\d){12,}|(?<!\d)\d{4}(?:\.\d{4}){3}(?!\d)")
 _TRACK_1 = re.compile(r"%?[A-Z]\d[\d ]{11,18}\^[^^?\n]{2,26}\^[^?\n]{0,60}\??", re.IGNORECASE)
 _TRACK_2 = re.compile(r"(?<!\d);?\d{12,19}[=D]\d{4,}\??", re.IGNORECASE)
-_HEXADECIMAL = re.compile(r"(?<![0-9A-Za-z])(?=[0-9]*[a-f])[0-9a-f]{32,}(?![0-9A-Za-z])")
+_HEXADECIMAL = re.compile(r"(?<![0-9A-Za-z])(?=[0-9]*[a-f])(?:[0-9a-f]{32}|[0-9a-f]{64})(?![0-9A-Za-z])")
 _LONG_ENOUGH = re.compile(r"\d(?:[^0-9]?\d){11}")
 
 # How numbers of 15 digits and more begin: travel, banks, trade; Mir and newer Mastercard; JCB; RuPay; Troy.

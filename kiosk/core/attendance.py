@@ -119,6 +119,7 @@ def checked(state: State, event: on.RestrictionChecked) -> Step:
     after = replace(
         after,
         sale=with_lines(sale, lines),
+        language=sale.language if state.sale is None else state.language,
         stage="scanning",
         pulse=state.pulse + 1,
         next_sale_no=state.next_sale_no + (state.sale is None),

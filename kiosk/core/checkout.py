@@ -63,8 +63,14 @@ def step(state: State, event: on.Any) -> Step:
     taken = _dispatch(_answered(state, event), event)
     after = _not_asked_in_vain(taken.state)
     after = day.followed(state, event, after, closing.sealed(state, event, after))
-    gone = attendance.leave(after) if state.sale is not None and after.sale is None else ()
+    gone = attendance.leave(after) if _is_over(state, after) else ()
     return Step(after, (*taken.effects, *gone, *_timers(state, event, after)))
+
+
+def _is_over(before: State, after: State) -> bool:
+    """Whether the sale has come to its end; also by the next customer's scan over the thank-you."""
+    was, now = before.sale, after.sale
+    return was is not None and (now is None or now.sale_id != was.sale_id)
 
 
 Durable = tuple[Sale | None, str, Receipt | None, str, str, int, int, Lasting]
@@ -84,7 +90,7 @@ def is_recorded(before: State, event: on.Any, taken: Step) -> bool:
         return False
     if isinstance(event, on.Restarted):
         return True
-    if isinstance(event, on.SettingsAdopted | on.DayRead):
+    if isinstance(event, on.SettingsAdopted):
         return before != taken.state
     if isinstance(event, on.RestrictionChecked) and attendance.may(before, "approve"):  # also when it was refused
         return True
@@ -147,6 +153,8 @@ def _dispatch(state: State, event: on.Any) -> Step:
             return closing.given_up(state, "cancelled")
         case on.SaleAbandoned():
             return closing.given_up(state, "abandoned")
+        case on.SaleLost():
+            return closing.lost(state)
         case on.AttendantIdentified():
             return attendance.identified(state, event)
         case on.AttendantRefused():
@@ -288,7 +296,7 @@ def _device(state: State, event: on.DeviceChanged) -> Step:
 
 def _hal(state: State, event: on.HalChanged) -> Step:
     after = replace(state, health=replace(state.health, hal=event.connected))
-    if not event.connected or event.resumed:
+    if not event.connected or event.resumed or state.health.journal:  # once records can be made again
         return Step(after)
     return _resume(after)
 
@@ -351,7 +359,7 @@ def _timers(before: State, event: on.Any, after: State) -> tuple[do.Any, ...]:
     runs = _clocks(after)
     anew = {"idle", "attendant"} if before.stage != after.stage or isinstance(event, _SIGNS_OF_LIFE) else set()
     return (
-        *(do.StartTimer(name, after_s) for name, after_s in runs.items() if name not in ran or name in anew),
+        *(do.StartTimer(name, after_s) for name, after_s in runs.items() if ran.get(name) != after_s or name in anew),
         *(do.StopTimer(name) for name in ran if name not in runs),
     )
 

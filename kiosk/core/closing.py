@@ -84,6 +84,11 @@ def given_up(state: State, how: SaleState) -> Step:
     return Step(next_customer(state))
 
 
+def lost(state: State) -> Step:
+    """Nothing is asked or done about it any more: what is known may be wrong, or nothing."""
+    return Step(next_customer(state), (do.CallStaff("sale_lost"),))
+
+
 def next_customer(state: State) -> State:
     """Nothing of this customer stays: not the basket, the language, nor the contrast."""
     return replace(
@@ -123,5 +128,7 @@ def sealed(before: State, event: on.Any, after: State) -> Sale | None:
         case on.SaleCancelled(wall_ms) if before.sale is not None and after.sale is None:
             return replace(before.sale, state="cancelled", closed_wall_ms=wall_ms)
         case on.SaleAbandoned(wall_ms) if before.sale is not None and after.sale is None:
+            return replace(before.sale, state="abandoned", closed_wall_ms=wall_ms)
+        case on.SaleLost(wall_ms=wall_ms) if before.sale is not None and before.sale.state != "closed":
             return replace(before.sale, state="abandoned", closed_wall_ms=wall_ms)
     return None

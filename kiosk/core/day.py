@@ -50,7 +50,7 @@ def read(state: State, event: on.DayRead) -> Step:
 def closed(state: State, event: on.DayClosed) -> Step:
     """The Z report: by an attendant with the role, or by the clock; only while no sale is open."""
     allowed = event.by_clock or may(state, "day")
-    if not can_close(state) or not allowed or state.day is None or event.report.no != state.day.no:
+    if not can_close(state) or not allowed or state.day is None or replace(event.report, closed_ms=0) != state.day:
         return stay(state)
     shown = None if event.by_clock else DayShown(event.report, "Z", printed=bool(event.job_id))
     after = replace(

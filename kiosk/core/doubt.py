@@ -118,7 +118,9 @@ def late(state: State, event: on.PaymentApproved) -> Step:
         card=card,
     )
     if tender.state in ("reversal_intent", "manual"):
-        return Step(with_tender(state, replace(tender, evidence=told)), (do.CallStaff("payment_late_approval"),))
+        prompt = None if isinstance(state.prompt, ResolveAsked) else state.prompt  # asked on older evidence
+        after = replace(with_tender(state, replace(tender, evidence=told)), prompt=prompt)
+        return Step(after, (do.CallStaff("payment_late_approval"),))
     if _is_free(state) and state.sale is not None:
         ending = state.payment.ending if state.payment is not None else ""
         sale = replace(state.sale, state="paying")

@@ -322,6 +322,14 @@ class SettingsAdopted(Event, frozen=True, tag="settings.adopted"):
     sequence: int
 
 
+class SaleLost(Event, frozen=True, tag="sale.lost"):
+    """Records of the open sale are damaged, so that nobody can say how it stood: it ends here, with what is known of
+    it. An alarm: it may have been paid. `why`: for people."""
+
+    why: str
+    wall_ms: int
+
+
 class Restarted(Event, frozen=True, tag="lane.restarted"):
     """The lane's process came up and has replayed its journal. `shop`: the rules that it goes by from here on, so that
     the journal alone tells how every sale was reckoned."""
@@ -468,6 +476,7 @@ Durable = (
     | SaleFinished
     | SaleCancelled
     | SaleAbandoned
+    | SaleLost
     | AttendantIdentified
     | AttendantRefused
     | AttendantLeft
@@ -508,5 +517,5 @@ Passing = (
 )
 Any = Durable | Passing
 
-AT_REST = ("sale.finished", "sale.cancelled", "sale.abandoned", "day.close")
+AT_REST = ("sale.finished", "sale.cancelled", "sale.abandoned", "sale.lost", "day.close")
 """Record types after which no sale is open: a restart replays what came after the last of them."""

@@ -24,6 +24,7 @@ from kiosk.core.attempt import (
     with_phase,
     with_tender,
 )
+from kiosk.core.basket import standing
 from kiosk.core.state import Payment, State
 from kiosk.core.steps import Step, stay
 from kiosk.core.tenders import UNDECIDED, UNSETTLED, due_minor
@@ -35,7 +36,9 @@ ENDING_S = 20
 def choose(state: State, event: on.PayChosen) -> Step:
     """The customer pays by card what is still due."""
     sale = state.sale
-    if sale is None or not sale.lines or state.payment is not None or state.stage not in ("scanning", "choosing"):
+    if sale is None or not standing(sale.lines) or state.payment is not None:
+        return stay(state)
+    if state.stage not in ("scanning", "choosing"):
         return stay(state)
     if any(t.tender_id == event.tender_id or t.state in UNSETTLED for t in sale.tenders):
         return stay(state)

@@ -23,7 +23,7 @@ from kiosk.core.steps import Step, stay
 from kiosk.records.sale import Line, Product, Sale
 
 MAX_SHOWN = 32
-MAX_WAITING = 20
+MAX_WAITING = 500
 
 
 def item(state: State, event: on.ItemScanned) -> Step:
@@ -34,10 +34,10 @@ def item(state: State, event: on.ItemScanned) -> Step:
     if state.stage not in ("idle", "scanning", "choosing"):
         return _say(state, ScanNotNow())
     product = event.product
+    if not is_for_sale(product):
+        return _say(_awake(state), NotForSale(product.name))
     if product.restriction:
         return _wait_for_staff(state, event)
-    if product.code_kind != "gtin" or product.unit != "each" or product.kind != "item":
-        return _say(_awake(state), NotForSale(product.name))
     sale = state.sale if state.sale is not None else open_sale(state, event, language)
     lines = [_line(sale, product, event, event.line_id)]
     if event.deposit is not None:
@@ -55,6 +55,11 @@ def item(state: State, event: on.ItemScanned) -> Step:
         next_sale_no=state.next_sale_no + opened,
     )
     return Step(after)
+
+
+def is_for_sale(product: Product) -> bool:
+    """Counted goods only."""
+    return product.code_kind == "gtin" and product.unit == "each" and product.kind == "item"
 
 
 def unknown(state: State, event: on.UnknownScanned) -> Step:
@@ -81,9 +86,11 @@ def remove(state: State, event: on.RemoveTouched) -> Step:
 
 def _wait_for_staff(state: State, event: on.ItemScanned) -> Step:
     """Staff are called, and the customer may go on meanwhile."""
+    if len(state.waiting) >= MAX_WAITING:
+        return Step(_awake(state), (do.CallStaff("basket_full"),))
     product = event.product
     one = Waiting(event.line_id, product, event.deposit, event.aim, event.catalogue_version)
-    after = replace(_awake(state), waiting=(*state.waiting, one)[-MAX_WAITING:])
+    after = replace(_awake(state), waiting=(*state.waiting, one))
     if state.attendant is not None and state.attendant.may("approve"):
         return _say(after, AttendantMenu())
     refused = Refused("restricted", product.restriction, product.name)

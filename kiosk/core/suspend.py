@@ -53,6 +53,7 @@ def recalled(state: State, event: on.SaleRecalled) -> Step:
     after = replace(
         state,
         sale=sale,
+        language=sale.language,
         stage="scanning",
         prompt=told,
         waiting=waiting,

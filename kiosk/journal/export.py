@@ -218,7 +218,7 @@ def read_manifest(folder: Path) -> Manifest:
         raise Unreadable(f"{path} is longer than {_MAX_MANIFEST_BYTES} bytes")
     try:
         manifest = msgspec.json.decode(data, type=Manifest)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable(f"{path} is no manifest of an exported journal: {error}") from None
     if manifest.format != FORMAT:
         raise Unreadable(f"{path} has format {manifest.format}; this version knows {FORMAT}")
@@ -301,5 +301,5 @@ def _entry(segment: Segment, seq: int, raw: bytes) -> Entry:
         signature = base64.b64decode(line.signature, validate=True)
         data = base64.b64decode(line.damaged, validate=True) if line.damaged else line.record.encode()
         return Entry(segment.ep, line.seq or seq, data, signature)
-    except (msgspec.MsgspecError, ValueError, binascii.Error) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise BrokenOff(Bad(segment.ep, seq, "segment", f"{segment.file}: the line is unreadable: {error}")) from None

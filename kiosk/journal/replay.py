@@ -99,11 +99,15 @@ class _Replay:
         self._place = (0, 0)
         self._products = products
         self._state: State | None = None
-        self._since_rest: list[on.Any] = []
+        self._since_rest: list[on.Any | int] = []
+        """Events, and by how much the numbers went ahead between them."""
         self._at_rest: State | None = None
         """What goes on from the last sale's end: its number series and `lasting`; None: the journal does not say (yet),
         and the shop in it does not count."""
         self._jobs: dict[str, do.PrintReceipt] = {}
+        self._series: object = None
+        self._aside: dict[object, tuple[State | None, list[on.Any | int]]] = {}
+        """Of the registers and modes that the lane was enrolled as before: they go on where they stood."""
 
     def take(self, entry: Entry) -> None:
         self.result.records += 1
@@ -111,6 +115,7 @@ class _Replay:
             return
         try:
             record = decode(entry.data)
+            self._go_over((record.shop, record.reg, record.mode))
             if (begun := read_epoch(record)) is not None:
                 self._begin_epoch(begun.skip)
             if record.typ not in _TYPES:
@@ -145,13 +150,20 @@ class _Replay:
 
     def _begin_epoch(self, skip: int) -> None:
         """As `kiosk.lane.restore`: lost records may have used numbers, so the series go ahead."""
-        if self._since_rest or self._at_rest is None:
+        if self._at_rest is None:
             return self._lost_sight()
-        self._at_rest = _skipped(self._at_rest, skip)
+        self._since_rest.append(skip)
+
+    def _go_over(self, series: object) -> None:
+        if series != self._series:
+            self._aside[self._series] = self._at_rest, self._since_rest
+            self._at_rest, self._since_rest = self._aside.pop(series, (None, []))
+            self._series, self._state = series, None
 
     def _lost_sight(self) -> None:
         """Until the next sale is over nobody knows what the lane knew."""
         self._state, self._at_rest, self._since_rest = None, None, []
+        self._aside.clear()
 
     def _rest(self, body: Body) -> None:
         self._since_rest, self._at_rest = [], _standing(body)
@@ -172,12 +184,26 @@ class _Replay:
             self._lost_sight()
         if self._at_rest is None:
             self._at_rest = _standing(body)
-        rest, state = self._at_rest, fresh(event.shop)
+        state = self._came_up(self._at_rest, event.shop)
+        # An enrolment may have moved the series on, since another device sold in between; never back.
+        sales, receipts = body.next_sale_no - state.next_sale_no, body.next_receipt_no - state.next_receipt_no
+        if max(sales, receipts) > 0:
+            rest = self._at_rest
+            self._at_rest = replace(
+                rest,
+                next_sale_no=rest.next_sale_no + max(sales, 0),
+                next_receipt_no=rest.next_receipt_no + max(receipts, 0),
+            )
+            state = self._came_up(self._at_rest, event.shop)
+        self._state = step(state, event).state
+
+    def _came_up(self, rest: State, shop: Shop) -> State:
+        state = fresh(shop)
         state = replace(state, next_sale_no=rest.next_sale_no, next_receipt_no=rest.next_receipt_no)
         state = with_lasting(state, lasting(rest))
         for earlier in self._since_rest:
-            state = step(state, earlier).state
-        self._state = step(state, event).state
+            state = _skipped(state, earlier) if isinstance(earlier, int) else step(state, earlier).state
+        return state
 
     def _step(self, record: Record, body: Body) -> None:
         before, event = self._state, body.event

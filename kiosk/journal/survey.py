@@ -86,7 +86,7 @@ def step(head: Head, seq: int, data: bytes) -> Head:
 def _place(data: bytes) -> Place:
     try:
         return _places.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadRecord("not_canonical", f"the record is unreadable: {error}") from None
 
 

@@ -23,7 +23,7 @@ from kiosk.records.identity import (
     check_certificate,
 )
 from kiosk.records.journal import GENESIS, BadRecord, Head, Record, check_signature, follow
-from kiosk.records.lifecycle import KEY, read_key
+from kiosk.records.lifecycle import EPOCH, KEY, read_epoch, read_key
 
 __all__ = ["Bad", "Entry", "EpochReport", "GapReport", "Keys", "Report", "verify"]
 
@@ -107,8 +107,11 @@ class _Epoch:
         start: Head,
         declared: Declared,
         countersigned: Mapping[tuple[int, int], Acknowledgement],
+        *,
+        whole: bool,
     ) -> None:
         ep = certificate.ep
+        self._whole, self._epochs = whole, report.epochs
         self.report = EpochReport(ep, first_seq=start.seq + 1, last_seq=start.seq, hash=start.hash)
         self._head, self._ack, self._declared, self._gaps = start, ack, declared, report.gaps
         self._trusted, self._countersigned = keys, countersigned
@@ -165,6 +168,8 @@ class _Epoch:
             self._change_key(record)
         elif record.typ == GAP:
             self._check_gap(record)
+        elif record.typ == EPOCH and self._whole:
+            self._check_begun(record)
         self._head = head
         self.report.last_seq, self.report.hash = head.seq, head.hash
         self.report.records += 1
@@ -189,6 +194,16 @@ class _Epoch:
             self._keys.change(record.seq + 1, certificate)
         except BadIdentity as error:
             raise _Stop(self._bad(record.seq, "bad_key", f"the change of the journal key: {error}")) from None
+
+    def _check_begun(self, record: Record) -> None:
+        """A lane that began an epoch by itself has said where the file ended then."""
+        begun = read_epoch(record)
+        if begun is None or begun.file.seq == 0:
+            return
+        last = next((epoch.last_seq for epoch in self._epochs if epoch.ep == begun.file.ep), 0)
+        if last < begun.file.seq:
+            why = f"record {record.seq} of epoch {record.ep} says that the file held records up to {begun.file.seq}"
+            raise _Stop(Bad(begun.file.ep, last + 1, "cut_tail", why))
 
     def _check_gap(self, record: Record) -> None:
         """A gap record that declares what is whole is a lie, or the work of a thief with the key."""
@@ -224,16 +239,15 @@ class _Epoch:
     def end(self) -> None:
         if self._range is not None:
             self._over(self._range)
-        if self._ack is not None and self._ack.hwm > self._head.seq:
-            first, why = (
-                self._head.seq + 1,
-                f"the tail is cut: the backend has counter-signed up to record {self._ack.hwm}",
-            )
+        held = max((seq for ep, seq in self._countersigned if ep == self.report.ep), default=0)
+        held = max(held, 0 if self._ack is None else self._ack.hwm)
+        if held > self._head.seq:
+            first, why = self._head.seq + 1, f"the tail is cut: the backend has counter-signed up to record {held}"
             declared = self._declared.departed(self._head)
             if declared is None:
                 raise _Stop(self._bad(first, "cut_tail", why))
             place = (declared.ep, declared.seq)
-            self._gaps.append(GapReport(self.report.ep, first, self._ack.hwm, *place, "cut_tail", why))
+            self._gaps.append(GapReport(self.report.ep, first, held, *place, "cut_tail", why))
 
     def _bad(self, seq: int, kind: str, why: str) -> Bad:
         return Bad(self.report.ep, seq, kind, why)
@@ -292,7 +306,9 @@ def _verify(
         if ep not in certificates:
             raise _Stop(Bad(ep, 0, "no_certificate", "the certificate of this epoch's journal key is missing"))
         start = starts.get(ep, Head(report.dev, ep, 0, GENESIS))
-        epoch = _Epoch(keys, report, certificates[ep], acknowledgements.get(ep), start, declared, countersigned)
+        epoch = _Epoch(
+            keys, report, certificates[ep], acknowledgements.get(ep), start, declared, countersigned, whole=not starts
+        )
         report.epochs.append(epoch.report)
         return epoch
 

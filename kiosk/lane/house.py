@@ -27,7 +27,7 @@ from kiosk.lane.interpreter import Lane
 from kiosk.lane.keys import StateKeys
 from kiosk.lane.performing import Performing
 from kiosk.lane.printing import encode_receipt
-from kiosk.lane.restore import NotUnderstood, restored
+from kiosk.lane.restore import NotUnderstood, SaleInDoubt, restored
 from kiosk.lane.server import SOFTWARE, Service
 from kiosk.lane.settings import ShopSettings
 from kiosk.lane.stamp import LaneStamp
@@ -69,6 +69,7 @@ class House:
         if (last := next(self.journal.backward(), None)) is not None:
             self._stamp.not_before(last.wall_ms)
         _follow_keys(self.journal, keys)
+        self._sale_lost = ""
         state, self._barred = self._restored(shop, enrolled)
         catalogue = self._first_catalogue(state.sale.catalogue_version if state.sale is not None else "")
         if catalogue is not None:
@@ -151,6 +152,8 @@ class House:
         )
         await self._service.start(self.config.lane_socket)
         self.lane.start(performing)
+        if self._sale_lost:  # first: taking it up again would ask and do things about what nobody knows
+            self.lane.post(on.SaleLost(self._sale_lost, self._stamp.wall_ms()))
         if not self._barred:
             self.lane.post(on.Restarted(SOFTWARE, self.lane.snapshot().state.shop))
         self._hardware_task = self._loop.create_task(hardware.run(), name="hardware")
@@ -188,11 +191,14 @@ class House:
         try:
             state = restored(self.journal, shop, enrolled.next_sale_no, enrolled.next_receipt_no, series)
             barred = self.journal.fenced
+        except SaleInDoubt as error:
+            state, self._sale_lost, barred = error.state, str(error), self.journal.fenced
+            _log.error("the open sale is given up: %s", error)
         except NotUnderstood as error:
             state, barred = fresh(shop), str(error)
         if barred:
             _log.error("out of service: %s", barred)
-            state = replace(state, health=replace(state.health, journal=barred))
+            state = replace(state, attendant=None, health=replace(state.health, journal=barred))
         return state, barred
 
     def _first_catalogue(self, pinned: str) -> Catalogue | None:

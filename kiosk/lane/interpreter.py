@@ -57,6 +57,8 @@ class Lane:
     def __init__(self, state: State, journal: Journal, translator: Translator, barred: str = "") -> None:
         """`barred`: why no sale may be begun, whatever the journal's disk says; `state` says so already."""
         self._barred = barred
+        self._owed: on.Restarted | None = None
+        """The record of this process's start, while it could not be made: nothing may be recorded before it."""
         self._journal = self.journal = journal
         self._translator = translator
         self._performer: Performer | None = None
@@ -151,6 +153,10 @@ class Lane:
         self._apply(state, scrubbed(event), cause_mono_ns)  # type: ignore[arg-type]
 
     def _apply(self, state: State, event: on.Any, cause_mono_ns: int) -> None:
+        if isinstance(event, on.Durable) and not isinstance(event, on.Restarted):
+            if not self._pays_what_it_owes(state):
+                return
+            state = self._published.state
         taken = step(state, event)
         if self.opens_day is not None and state.day is None and _begins(state, taken.state):
             self._apply(state, self.opens_day(), 0)
@@ -165,7 +171,10 @@ class Lane:
             if coming is not None:
                 for listener in self._coming:
                     listener(coming)
-            if not self._record(state, event, taken.state, taken.effects):
+            recorded = self._record(state, event, taken.state, taken.effects)
+            if isinstance(event, on.Restarted):
+                self._owed = None if recorded else event
+            if not recorded:
                 return
         if coming is not None:
             self._publish(coming)
@@ -175,6 +184,12 @@ class Lane:
         if state.sale is not None and taken.state.sale is None:
             for at_rest in self._at_rest:
                 at_rest()
+
+    def _pays_what_it_owes(self, state: State) -> bool:
+        """Before anything is taken up: that this process is a new one."""
+        if self._owed is not None:
+            self._apply(state, self._owed, 0)
+        return self._owed is None
 
     def _record(self, state: State, event: on.Any, after: State, effects: tuple[do.Any, ...]) -> bool:
         """Whether the event is durable now. If not, it did not happen, and the lane says that it is out of service."""
@@ -221,6 +236,9 @@ class Lane:
             )
         except JournalError as error:
             failed = str(error)
+        if not failed and not self._pays_what_it_owes(state):
+            return
+        state = self._published.state
         if failed != state.health.journal:
             self._apply(state, on.JournalChanged(failed), 0)
         _log.debug("tended the journal in %.1f ms", (time.monotonic() - began) * 1000)
@@ -228,7 +246,7 @@ class Lane:
 
 def _actor(event: on.Durable, before: State, after: State) -> Actor:
     """Who did it: what is done at the page while an attendant is there is done in their name."""
-    attendant = before.attendant or after.attendant
+    attendant = after.attendant if isinstance(event, on.AttendantIdentified) else before.attendant
     if attendant is not None and isinstance(event, (*_BY_ANYONE, *_BY_ATTENDANT)):
         return Actor("attendant", attendant.attendant_id)
     return _CUSTOMER if isinstance(event, _BY_ANYONE) else _SYSTEM

@@ -11,6 +11,7 @@ from kiosk.core.checkout import step
 from kiosk.core.entry import Entry
 from kiosk.core.lasting import Lasting, with_lasting
 from kiosk.core.state import Shop, State, fresh
+from kiosk.records.gap import GAP, read_gap
 from kiosk.records.journal import Record
 from kiosk.records.lifecycle import PREFIX, read_epoch
 
@@ -21,6 +22,18 @@ class Backward(Protocol):
 
 class NotUnderstood(Exception):
     """A sale may be open, and a record of it is of a kind that this version does not know. It is not guessed over."""
+
+
+_OF_A_SALE = ("item.", "payment.", "sale.", "receipt.")
+
+
+class SaleInDoubt(Exception):
+    """A sale was open, and damaged records may be of it: nobody can say how it stands. `state`: what the others tell,
+    which may be nothing."""
+
+    def __init__(self, state: State, why: str) -> None:
+        super().__init__(why)
+        self.state = state
 
 
 class _Rest(msgspec.Struct):
@@ -36,23 +49,30 @@ def restored(journal: Backward, shop: Shop, next_sale_no: int, next_receipt_no: 
     no higher ones of the same series.
 
     `series`: (shop, register, mode) whose numbers are meant; None: those of any record. Reads back to the last record
-    after which no sale was open, so it does not depend on the journal's length. Raises NotUnderstood.
+    after which no sale was open, so it does not depend on the journal's length. Raises NotUnderstood, SaleInDoubt.
     """
     since: list[Record] = []
+    rest = (0, 0)
     state = replace(fresh(shop), next_sale_no=next_sale_no, next_receipt_no=next_receipt_no)
     for record in journal.backward():
+        if _is_foreign(record, series):
+            continue
         if record.typ in on.AT_REST:
-            state = _ahead(state, record, series)
+            state, rest = _ahead(state, record), (record.ep, record.seq)
             break
         since.append(record)
+    lost = 0
     for record in reversed(since):
         if record.typ.startswith(PREFIX):
             epoch = read_epoch(record)
             skip = 0 if epoch is None else epoch.skip
             state = skipped(state, skip)
+            lost += _lost(record, rest)
         else:
-            state = _replayed(state, record, series)
-    return state
+            state = _replayed(state, record)
+    if lost and (state.sale is not None or any(record.typ.startswith(_OF_A_SALE) for record in since)):
+        raise SaleInDoubt(skipped(state, lost), f"{lost} damaged records may be of this sale")
+    return skipped(state, lost)
 
 
 def skipped(state: State, skip: int) -> State:
@@ -60,9 +80,21 @@ def skipped(state: State, skip: int) -> State:
     return replace(state, next_sale_no=state.next_sale_no + skip, next_receipt_no=state.next_receipt_no + skip)
 
 
-def _ahead(state: State, record: Record, series: object) -> State:
-    if series is not None and series != (record.shop, record.reg, record.mode):
-        return state
+def _is_foreign(record: Record, series: object) -> bool:
+    """Of another register or mode, whose sale, numbers and day are not ours. What the journal says of itself counts."""
+    other = series is not None and series != (record.shop, record.reg, record.mode)
+    return other and not record.typ.startswith(PREFIX)
+
+
+def _lost(record: Record, rest: tuple[int, int]) -> int:
+    """How many records of a gap come after the last rest: each may have used a number."""
+    if record.typ != GAP:
+        return 0
+    gap = read_gap(record)
+    return gap.last - gap.first + 1 if (gap.ep, gap.last) > rest else 0
+
+
+def _ahead(state: State, record: Record) -> State:
     rest = msgspec.convert(record.body, _Rest)
     state = state if rest.lasting is None else with_lasting(state, rest.lasting)
     return replace(
@@ -72,7 +104,7 @@ def _ahead(state: State, record: Record, series: object) -> State:
     )
 
 
-def _replayed(state: State, record: Record, series: object) -> State:
+def _replayed(state: State, record: Record) -> State:
     try:
         event = msgspec.convert(record.body, Entry).event
     except msgspec.ValidationError as error:

@@ -5,6 +5,7 @@ import logging
 from kiosk.core import events as on
 from kiosk.core import suspend as rules
 from kiosk.core.attendance import may
+from kiosk.core.scanning import is_for_sale
 from kiosk.core.screen import card_offered, print_offered
 from kiosk.core.slipcode import Slip, TooLarge, decode, encode, fits
 from kiosk.core.state import State
@@ -81,8 +82,7 @@ def _found(slip: Slip, catalogue: Catalogue) -> tuple[tuple[on.RecalledItem, ...
         except CatalogueError as error:
             _log.error("catalogue: %s", error)
             product = None
-        sold = product is not None and product.code_kind == "gtin" and product.unit == "each"
-        if product is None or not sold or (product.deposit and deposit is None):
+        if product is None or not is_for_sale(product) or (product.deposit and deposit is None):
             missing.append(goods.code)
         else:
             items.append(on.RecalledItem(product, deposit, goods.pieces, goods.price_minor))

@@ -109,6 +109,6 @@ def open_answer(key: Ed25519PublicKey, data: bytes) -> Answer:
         changed(key, answer.changes).verify(signature, _ANSWER_CONTEXT + said)
     except InvalidSignature:
         raise BadIdentity("the answer is not signed by the pinned key, nor by one that it leads to") from None
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadIdentity(f"the answer cannot be read: {error}") from None
     return answer if answer.ack is None else replace(answer, ack=replace(answer.ack, changes=answer.changes))

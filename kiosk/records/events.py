@@ -74,7 +74,7 @@ def _structured(body: bytes) -> tuple[dict[str, Any], bytes]:
         packed = attributes.pop("data_base64", None)
         if isinstance(packed, str):
             return attributes, b64decode(packed, validate=True)
-    except (msgspec.MsgspecError, UnicodeDecodeError, binascii.Error, ValueError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, binascii.Error, ValueError) as error:
         raise BadEvent(f"the event is no JSON of the structured mode: {error}") from None
     if isinstance(data, str) and attributes.get("datacontenttype") == CONTENT_TYPE:
         return attributes, data.encode("utf-8", "surrogatepass")

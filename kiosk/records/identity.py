@@ -4,12 +4,12 @@ import base64
 import binascii
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from kiosk.records.canonical import canonical
+from kiosk.records.canonical import NotCanonical, canonical
 from kiosk.records.journal import Head
 
 _ACK_CONTEXT = b"kassa journal acknowledgement v1\x00"
@@ -123,7 +123,7 @@ def identity_public(key: ec.EllipticCurvePrivateKey) -> str:
 def _identity_verify(spki_base64: str, signature: str, message: bytes, what: str) -> None:
     try:
         key = serialization.load_der_public_key(unb64(spki_base64))
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise BadIdentity(f"the identity key is no public key: {error}") from None
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise BadIdentity("the identity key must be of P-256")
@@ -155,7 +155,10 @@ def certify(identity: ec.EllipticCurvePrivateKey, dev: str, ep: int, journal_key
 
 def check_certificate(certificate: KeyCertificate, identity_key: str) -> Ed25519PublicKey:
     """The certified journal key. Raises BadIdentity."""
-    message = _certified(certificate.dev, certificate.ep, certificate.key)
+    try:
+        message = _certified(certificate.dev, certificate.ep, certificate.key)
+    except NotCanonical as error:
+        raise BadIdentity(f"the journal key's certificate {error}") from None
     _identity_verify(identity_key, certificate.signature, message, "the journal key's certificate")
     return public_key(certificate.key)
 
@@ -171,6 +174,8 @@ def check_acknowledgement(key: Ed25519PublicKey, dev: str, ep: int, ack: Acknowl
     head = Head(dev, ep, ack.hwm, ack.hash)
     try:
         changed(key, ack.changes).verify(unb64(ack.cosig), _ACK_CONTEXT + canonical(head))
+    except NotCanonical as error:
+        raise BadIdentity(f"the acknowledgement {error}") from None
     except InvalidSignature:
         raise BadIdentity("the acknowledgement is not counter-signed by the pinned key") from None
     return head

@@ -6,7 +6,7 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from kiosk.records.canonical import canonical
+from kiosk.records.canonical import NotCanonical, canonical
 from kiosk.records.identity import BadIdentity, b64, unb64
 from kiosk.records.sale import Currency
 
@@ -43,6 +43,8 @@ def check(key: Ed25519PublicKey, manifest: Manifest) -> None:
     """Raises BadIdentity when the manifest is not signed by the pinned release key."""
     try:
         key.verify(unb64(manifest.signature), _message(manifest))
+    except NotCanonical as error:
+        raise BadIdentity(f"the catalogue manifest {error}") from None
     except InvalidSignature:
         raise BadIdentity("the catalogue manifest is not signed by the pinned release key") from None
 

@@ -78,7 +78,7 @@ def _header(line: bytes) -> SegmentHeader:
     try:
         header = msgspec.json.decode(line, type=SegmentHeader)
         signature = unb64(header.signature)
-    except (msgspec.MsgspecError, UnicodeDecodeError, BadIdentity) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, BadIdentity) as error:
         raise BadSegment(f"the segment's first line is wrong: {error}") from None
     if not 1 <= header.first_seq < 2**53:
         raise BadSegment(f"first_seq is {header.first_seq}; a number from 1 is allowed")

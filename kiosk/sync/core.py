@@ -236,6 +236,8 @@ def _answered(state: State, sent: SignedSegment, answer: Answer, luck: float) ->
             return _gap(state, sent, ack, luck)
         case Fork(message) | Stale(message) if not state.last:
             return _left(state, "fork" if isinstance(answer, Fork) else "stale_epoch", message)
+        case Rejected("unknown_epoch", message) if not state.last:
+            return _left(state, "unknown_epoch", message)
         case Fork(message, Acknowledgement() as ack):
             return replace(state, phase=Phase.KEEPING), (ShowFork(ack, message),)
         case Fork(message):

@@ -198,7 +198,7 @@ def decoded(body: bytes, shape: type[T]) -> T:
     """Raises Failed."""
     try:
         return msgspec.json.decode(body, type=shape)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         begin = printable(body[:40].decode("utf-8", "replace"))
         raise Failed(f"{len(body)} bytes that are no answer of the backend ({error}): {begin!r}") from None
 

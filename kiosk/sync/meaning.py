@@ -34,6 +34,8 @@ def meaning(status: int, kind: str, message: str, ack: Acknowledgement | None, r
             return Fork(printable(message), ack)
         case 410, "stale_epoch":
             return Stale(printable(message))
+        case 404, "unknown_epoch":
+            return Rejected(kind, printable(message))
         case ((401 | 403), _):
             return Denied(printable(message))
         case 413, _:

@@ -88,6 +88,8 @@ class Shop:
         key = Ed25519PrivateKey.generate()
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         (state / "journal-1.key").write_bytes(pem)
+        identity = self._identity.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        (state / "identity.key").write_bytes(identity)
         certificate = certify(self._identity, "dev1", 1, key)
         (state / "journal-1.cert.json").write_bytes(msgspec.json.encode(certificate))
         pinned = raw_public(self._cosign)
@@ -174,9 +176,10 @@ empty_codes = [0x83]"""
 
     # The journal, read from outside
 
-    def records(self) -> list[Record]:
+    def records(self, but: int = 0) -> list[Record]:
+        """`but`: the number of a record that cannot be read."""
         with Source(self.folder / "lane" / "journal.db") as source:
-            return [decode(entry.data) for entry in source.entries()]
+            return [decode(entry.data) for entry in source.entries() if entry.seq != but]
 
     def sealed(self) -> list[Sale]:
         """Every sale that ended, in order."""

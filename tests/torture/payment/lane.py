@@ -38,6 +38,8 @@ class Written(msgspec.Struct, frozen=True):
 
     typ: str
     body: dict[str, Any]
+    seq: int
+    ep: int = 1
 
 
 @dataclass
@@ -48,8 +50,9 @@ class Journal:
     refuses: bool = False
 
     def backward(self) -> Iterator[Any]:
-        for typ, data in reversed(self.records):
-            yield Written(typ, msgspec.json.decode(data))
+        for seq in range(len(self.records), 0, -1):
+            typ, data = self.records[seq - 1]
+            yield Written(typ, msgspec.json.decode(data), seq)
 
 
 @dataclass
