@@ -6,6 +6,7 @@ from cloud.schema import alarms
 
 
 def raise_alarm(connection: sa.Connection, now_ms: int, dev: str, kind: str, ep: int, seq: int, text: str) -> None:
+    text = text.replace("\x00", "\ufffd")[:500]  # it may hold a lane's own words; PostgreSQL takes no NUL
     here = sa.and_(alarms.c.dev == dev, alarms.c.kind == kind, alarms.c.ep == ep, alarms.c.seq == seq)
     again = alarms.update().where(here).values(last_ms=now_ms, count=alarms.c.count + 1, text=text)
     if connection.execute(again).rowcount == 0:

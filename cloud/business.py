@@ -15,7 +15,7 @@ from kiosk.records.journal import BadRecord, Record, decode
 
 _MOST_TEXT = 64_000
 _MOST_NAMED = 5
-_MARKS = (b'"day.reconciled"', b'"payment.manual"')
+_MARKS = (b'"day.reconciled"', b'"payment.manual"', b'"sale.lost"')
 
 
 class _Report(msgspec.Struct):
@@ -123,9 +123,24 @@ def in_doubt(record: Record) -> str:
     return text.replace("\x00", "\ufffd")[:500]
 
 
+def lost(record: Record) -> str:
+    """What an operator must know of a sale whose records are damaged; empty for anything else."""
+    if record.typ != "sale.lost":
+        return ""
+    sale = record.body.get("sale")
+    known = ""
+    if isinstance(sale, dict):
+        tenders = sale.get("tenders")
+        listed = tenders if isinstance(tenders, list) else []
+        states = [str(one.get("state")) for one in listed if isinstance(one, dict)]
+        known = f"; sale {sale.get('sale_no')} of {sale.get('total_minor')}, payments: {', '.join(states) or 'none'}"
+    text = f"a sale was ended of which records are damaged: it may have been paid{known}"
+    return text.replace("\x00", "\ufffd")[:500]
+
+
 def tell(connection: sa.Connection, now_ms: int, dev: str, ep: int, records: list[tuple[int, bytes]]) -> None:
     """Alarm where a record among these, by their number, asks for a person: an acquirer's end of day that says
-    otherwise than the lane, a payment that only staff can settle."""
+    otherwise than the lane, a payment that only staff can settle, a sale of which records are damaged."""
     for seq, data in records:
         if not any(mark in data for mark in _MARKS):
             continue
@@ -133,7 +148,12 @@ def tell(connection: sa.Connection, now_ms: int, dev: str, ep: int, records: lis
             record = decode(data)
         except BadRecord:
             continue
-        for kind, text in (("day_difference", difference(record)), ("payment_manual", in_doubt(record))):
+        found = (
+            ("day_difference", difference(record)),
+            ("payment_manual", in_doubt(record)),
+            ("sale_lost", lost(record)),
+        )
+        for kind, text in found:
             if text:
                 raise_alarm(connection, now_ms, dev, kind, ep, seq, text)
 

@@ -146,6 +146,8 @@ def _advance_register(
     else:
         sale_no, receipt_no, ep = row.last_sale_no, row.last_receipt_no, max(row.last_ep, own) + 1
         connection.execute(table.update().where(here).values(last_ep=ep))
+    if ep > MAX_EPOCH:
+        raise Refused(403, "epochs_used_up", "this device has used up its epochs; it needs a new identity key")
     _fence(connection, shop, reg, dev, now)
     return ep, sale_no, receipt_no
 

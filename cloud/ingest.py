@@ -29,8 +29,11 @@ from cloud.keys import Keys
 from cloud.store import Store
 from kiosk.records.gap import BadGap, Gap
 from kiosk.records.identity import Acknowledgement, BadIdentity, KeyCertificate, check_certificate
-from kiosk.records.journal import VERSION, BadRecord, Head, check_signature, decode, leaf_hash
+from kiosk.records.journal import GENESIS, VERSION, BadRecord, Head, check_signature, decode, leaf_hash
+from kiosk.records.lifecycle import MAX_EPOCH
 from kiosk.records.segment import SignedSegment
+
+_MAX_NUMBER = 2**52
 
 
 class Rejected(Exception):
@@ -82,7 +85,7 @@ def chain(dev: str, ep: int, segment: SignedSegment) -> list[Entry]:
     for seq, data in enumerate(segment.records, start=segment.header.first_seq):
         try:
             link = _decode_link(data)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             link = _Link(dev, ep, seq, previous)
         if (link.dev, link.ep) != (dev, ep):
             raise Rejected(422, "foreign", f"record {seq} is of device {link.dev!r}, epoch {link.ep}")
@@ -125,11 +128,11 @@ def _text(said: str) -> str:
 def ingest(store: Store, keys: Keys, clock: Clock, device: Device, ep: int, segment: SignedSegment) -> Acknowledgement:
     """Append what is new and answer the head. Blocks on the database. Raises Rejected, Busy."""
     entries = chain(device.dev, ep, segment)
-    certificate = _certificate(store, device, ep, segment)
+    certificate = _certificate(store, keys, device, ep, segment)
     identity = identity_key(device.identity_key)
     try:
         gap = gaps.checked(device, identity, ep, segment)
-        change = _signed(store, device, ep, segment, entries[-1], certificate)
+        changes = _signed(store, device, ep, segment, entries[-1], certificate)
     except BadIdentity as error:
         raise Rejected(422, "bad_certificate", str(error)) from None
     except BadGap as error:
@@ -137,7 +140,7 @@ def ingest(store: Store, keys: Keys, clock: Clock, device: Device, ep: int, segm
     except BadRecord as error:
         raise Rejected(422, error.kind, str(error)) from None
     outcome = store.run(
-        lambda connection: _Upload(connection, keys, clock(), device, ep, segment, entries, gap, change).place(
+        lambda connection: _Upload(connection, keys, clock(), device, ep, segment, entries, gap, changes).place(
             certificate
         )
     )
@@ -148,10 +151,10 @@ def ingest(store: Store, keys: Keys, clock: Clock, device: Device, ep: int, segm
 
 def _signed(
     store: Store, device: Device, ep: int, segment: SignedSegment, last: Entry, first: KeyCertificate
-) -> journal_keys.Change | None:
-    """Check the head signature by the key of that place. Returns the key change that the segment brings. Raises
+) -> list[journal_keys.Change]:
+    """Check the head signature by the key of that place. Returns the key changes that the segment brings. Raises
     BadIdentity, BadRecord."""
-    identity = identity_key(device.identity_key)
+    identity, changes = identity_key(device.identity_key), list[journal_keys.Change]()
     check_certificate(first, identity)
     with store.read() as connection:
         certificate = journal_keys.at(connection, device.dev, ep, last.seq, first)
@@ -161,17 +164,22 @@ def _signed(
         following = journal_keys.after_gap(segment, identity, last.hash, ep)
         if following is None:
             raise
-        return journal_keys.Change(segment.header.first_seq, following)
-    return journal_keys.named(segment.records, segment.header.first_seq, identity)
+        changes.append(journal_keys.Change(segment.header.first_seq, following))
+    named = journal_keys.named(segment.records, segment.header.first_seq, identity)
+    return changes if named is None else [*changes, named]
 
 
-def _certificate(store: Store, device: Device, ep: int, segment: SignedSegment) -> KeyCertificate:
+def _certificate(store: Store, keys: Keys, device: Device, ep: int, segment: SignedSegment) -> KeyCertificate:
     """The first certificate of an epoch is kept; a different key for the same epoch is refused."""
     table, sent = schema.epochs, segment.header.certificate
     with store.read() as connection:
         row = connection.execute(
             sa.select(table.c.certificate).where(table.c.dev == device.dev, table.c.ep == ep)
         ).one_or_none()
+    if row is None and ep <= MAX_EPOCH and segment.header.first_seq > 1 and provisional.begun(ep, segment) is None:
+        # Maybe an epoch that the lane began by itself, and a backend that was put back to before it.
+        head = keys.acknowledge(Head(device.dev, ep, 0, GENESIS))
+        raise Rejected(409, "gap", f"nothing is held of epoch {ep}; record 1 is next", head)
     if row is None and (sent is None or provisional.begun(ep, segment) is None):
         raise Rejected(404, "unknown_epoch", f"epoch {ep} was never granted to this device")
     if sent is not None and (sent.dev, sent.ep) != (device.dev, ep):
@@ -201,7 +209,7 @@ class _Upload:
     segment: SignedSegment
     entries: list[Entry]
     gap: Gap | None
-    change: journal_keys.Change | None
+    changes: list[journal_keys.Change]
 
     def place(self, certificate: KeyCertificate) -> Acknowledgement | Rejected:
         dev, table = self.device.dev, schema.epochs
@@ -238,8 +246,8 @@ class _Upload:
             gaps.keep(self.connection, self.now_ms, dev, self.gap, self.segment.header.gap, row.hwm)
         if last <= row.hwm:
             return head
-        if self.change is not None:
-            journal_keys.keep(self.connection, dev, self.ep, self.change)
+        for change in self.changes:
+            journal_keys.keep(self.connection, dev, self.ep, change)
         new = [entry for entry in self.entries if entry.seq > row.hwm]
         self._append(new, row.shop, row.reg, row.uninterpreted, certificate)
         gaps.tell(self.connection, self.now_ms, dev, [entry.data for entry in new])
@@ -309,7 +317,7 @@ class _Upload:
         sale_no = max(reading.sale_no for reading in readings)
         receipt_no = max(reading.receipt_no for reading in readings)
         for column, value in ((table.c.last_sale_no, sale_no), (table.c.last_receipt_no, receipt_no)):
-            if value:
+            if 0 < value <= _MAX_NUMBER:  # beyond it the register's next device could not number a sale
                 self.connection.execute(
                     table.update()
                     .where(table.c.shop == shop, table.c.reg == reg, column < value)

@@ -92,9 +92,17 @@ def rows(record: Record, sale: Sale, shop: str, reg: str, received_ms: int) -> R
     }
 
 
+class _Block(msgspec.Struct):
+    """What the page walks through; everything else is shown as text."""
+
+    head: dict[str, Any] = {}
+    rows: list[dict[str, Any]] = []
+    references: list[dict[str, Any]] = []
+
+
 class _Issued(msgspec.Struct):
     sale_id: str
-    blocks: list[dict[str, Any]]
+    blocks: list[_Block]
 
 
 def receipt_rows(record: Record) -> Rows:
@@ -102,7 +110,7 @@ def receipt_rows(record: Record) -> Rows:
     try:
         document = msgspec.convert(record.body["event"]["document"], str)
         issued = msgspec.json.decode(document, type=_Issued)
-    except (KeyError, TypeError, msgspec.MsgspecError) as error:
+    except (KeyError, TypeError, msgspec.MsgspecError, RecursionError) as error:
         raise Unreadable(f"{RECEIPT_ISSUED}: {error}") from None
     if len(issued.sale_id) > _MAX_SALE_ID_CHARS:
         raise Unreadable(f"{RECEIPT_ISSUED}: the sale's id is longer than {_MAX_SALE_ID_CHARS} characters")

@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from cloud import schema
 from cloud.alarms import raise_alarm
 from cloud.devices import Device
+from kiosk.records.gap import BadGap, GapNotice, read_gap
 from kiosk.records.journal import GENESIS, BadRecord, Record, decode
-from kiosk.records.lifecycle import MAX_EPOCH, EpochBegun, read_epoch
+from kiosk.records.lifecycle import MAX_EPOCH, EpochBegun, Place, read_epoch
 from kiosk.records.segment import SignedSegment
 
 
@@ -28,9 +29,26 @@ class NotAdmitted(Exception):
 
 def begun(ep: int, segment: SignedSegment) -> EpochBegun | None:
     """What the first record of the segment says, if it begins a provisional epoch with this number."""
-    if segment.header.first_seq != 1 or segment.header.prev != GENESIS or not 0 < ep <= MAX_EPOCH:
+    if not 0 < ep <= MAX_EPOCH:
+        return None
+    if segment.header.gap is not None:
+        return _damaged(ep, segment.header.gap)
+    if segment.header.first_seq != 1 or segment.header.prev != GENESIS:
         return None
     return _read(segment.records[0])
+
+
+def _damaged(ep: int, notice: GapNotice) -> EpochBegun | None:
+    """The record that began the epoch is damaged on the lane. The gap record, verified before anything is admitted,
+    stands in for it."""
+    record = _decoded(notice.record.encode("utf-8", "surrogatepass"))
+    try:
+        gap = None if record is None else read_gap(record)
+    except BadGap:
+        return None
+    if gap is None or (gap.ep, gap.first, gap.before) != (ep, 1, GENESIS):
+        return None
+    return EpochBegun(provisional=True, reason="first_damaged", previous=Place(), file=Place())
 
 
 def _read(data: bytes) -> EpochBegun | None:
@@ -76,8 +94,9 @@ def admit(connection: sa.Connection, now_ms: int, device: Device, ep: int, told:
         )
     )
     registers = schema.registers
-    here = sa.and_(registers.c.shop == device.shop, registers.c.reg == device.reg, registers.c.last_ep < ep)
-    connection.execute(registers.update().where(here).values(last_ep=ep))
+    known = min(ep, MAX_EPOCH // 2)  # a number from the lane: the register's next device must still get one
+    here = sa.and_(registers.c.shop == device.shop, registers.c.reg == device.reg, registers.c.last_ep < known)
+    connection.execute(registers.update().where(here).values(last_ep=known))
 
 
 _WHY = {

@@ -16,6 +16,7 @@ RECENT = 40
 MOST_SALES = 500
 _ALARMS = 20
 _DAYS = 14
+_PART = 10**6
 Row = dict[str, Any]
 
 
@@ -188,7 +189,9 @@ def _kiosks(connection: sa.Connection, now_ms: int, dev: str | None = None) -> l
 
 
 def _kiosk(row: "sa.Row[Any]", sums: list[Row]) -> Kiosk:
-    takings = [Money(int(entry["total"]), entry["currency"], entry["exponent"]) for entry in sums]
+    takings = [
+        Money(int(entry["upper"]) * _PART + int(entry["lower"]), entry["currency"], entry["exponent"]) for entry in sums
+    ]
     return Kiosk(
         dev=row.dev,
         shop=row.shop,
@@ -218,7 +221,9 @@ def _today(connection: sa.Connection, days: dict[str, str]) -> dict[str, list[Ro
             table.c.currency,
             table.c.exponent,
             sa.func.count().label("count"),
-            sa.func.sum(table.c.total_minor).label("total"),
+            # In two parts: SQLite's sum() ends the query where hostile totals run over 64 bits.
+            sa.func.sum(table.c.total_minor // _PART).label("upper"),
+            sa.func.sum(table.c.total_minor % _PART).label("lower"),
         )
         .where(table.c.mode == "live", table.c.local_day.in_(set(days.values())))
         .group_by(table.c.dev, table.c.local_day, table.c.currency, table.c.exponent)
@@ -247,8 +252,24 @@ def _days(connection: sa.Connection, dev: str) -> list[Row]:
     for row in rows:
         of_currency = sa.select(sales.c.exponent).where(sales.c.dev == dev, sales.c.currency == row["currency"])
         row["exponent"] = connection.scalar(of_currency.limit(1)) or 0
-        row["told"] = msgspec.json.decode(row["report"])
+        row["told"] = _told(row["report"])
     return rows
+
+
+class _Told(msgspec.Struct):
+    """What is shown of a day report beside its columns."""
+
+    grand_total_minor: int = 0
+    voids: int = 0
+    suspended: int = 0
+    recalled: int = 0
+
+
+def _told(report: str) -> _Told:
+    try:
+        return msgspec.json.decode(report, type=_Told)
+    except msgspec.MsgspecError:
+        return _Told()
 
 
 def _alarms(connection: sa.Connection, dev: str | None = None) -> list[Row]:

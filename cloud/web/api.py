@@ -134,7 +134,7 @@ def _small(shape: type[T]) -> T:
     """A small JSON body. Raises BadRequest."""
     try:
         return msgspec.json.decode(_body("application/json", _MAX_SMALL_BODY_BYTES), type=shape)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(400, "bad_json", str(error)) from None
 
 

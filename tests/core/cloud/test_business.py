@@ -133,3 +133,15 @@ def test_a_payment_that_only_staff_can_settle_is_an_alarm(backend: Backend) -> N
     for word in ("t1", "7185 DKK", "unclear", "unknown", "trace 12 is another amount"):
         assert word in alarm["text"]
     assert "Payment in doubt" in backend.call("GET", "/").body.decode()
+
+
+def test_a_sale_of_which_records_are_damaged_is_an_alarm(backend: Backend) -> None:
+    device = backend.device()
+    device.append("sale.lost", {"event": {"type": "sale.lost", "why": "1 damaged record", "wall_ms": 1}, "sale": None})
+    known = {"sale_no": 7, "total_minor": 1250, "tenders": [{"state": "approved"}]}
+    device.append("sale.lost", {"event": {"type": "sale.lost", "why": "2", "wall_ms": 2}, "sale": known})
+    upload(backend, device)
+    first, second = backend.rows(schema.alarms)
+    assert first["kind"] == second["kind"] == "sale_lost"
+    assert "may have been paid" in first["text"]
+    assert "sale 7 of 1250, payments: approved" in second["text"]
