@@ -39,7 +39,9 @@ def ensure_shop(connection: sa.Connection, name_or_id: str, now_ms: int) -> str:
     if found is not None:
         return str(found)
     shop = shop_id(name)
-    while connection.scalar(sa.select(table.c.shop).where(table.c.shop == shop)) is not None:
+    while (taken := connection.scalar(sa.select(table.c.name).where(table.c.shop == shop))) is not None:
+        if taken == name:  # made by another process since the look above
+            return shop
         shop = f"{shop_id(name)}-{secrets.token_hex(2)}"
     connection.execute(table.insert().values(shop=shop, name=name, created_ms=now_ms))
     return shop
